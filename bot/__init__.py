@@ -1,0 +1,1 @@
+"""Telegram front end, and the only place where the parts are put together."""

@@ -1,0 +1,1 @@
+"""The engine: scans venues, ranks, plans, trades and keeps positions right."""

@@ -1,0 +1,1 @@
+"""SQLite storage: implements the ports of the engine."""
