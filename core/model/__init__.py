@@ -1,0 +1,1 @@
+"""Frozen domain objects and their arithmetic: no clock, no network, no storage."""

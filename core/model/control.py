@@ -1,0 +1,80 @@
+"""Hold who may trade now: halts, cool-downs, events and what chat may change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from core.model.units import Base, UserId, VenueId
+
+
+class TradingState(StrEnum):
+    """What may be sent in a scope; the strictest of all that apply wins."""
+
+    ACTIVE = "active"
+    REDUCING = "reducing"
+    """Reduce-only orders."""
+    HALTED = "halted"
+    """Nothing automatic."""
+
+
+GLOBAL_SCOPE = "all"
+"""Scope of everything; others are a venue id, or `venue:symbol`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """One reason why a scope is not active."""
+
+    scope: str
+    key: str
+    """What set it: pause, startup, attention:<trade>."""
+    state: TradingState
+    reason: str
+    since: datetime
+    by: UserId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cooldown:
+    """A pause of one pair after a failed entry."""
+
+    base: Base
+    venues: tuple[VenueId, VenueId]
+    """Sorted by name."""
+    until: datetime
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the audit trail; never read to decide anything."""
+
+    at: datetime
+    who: str
+    what: str
+    detail: str = ""
+
+
+class AlertDelivery(StrEnum):
+    """How a class of messages arrives."""
+
+    ON = "on"
+    SILENT = "silent"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What chat may change; stored with who and when as events."""
+
+    alert_spread_per_hour: Decimal
+    """Smallest hourly spread worth a push, a fraction."""
+    opportunity_delivery: AlertDelivery = AlertDelivery.ON
+    muted: Mapping[Base, datetime | None] = field(default_factory=dict)
+    """Until when a token is silent; None is for good."""
+    size_usd: Decimal | None = None
+    """Last chosen notional per leg; None uses the setting."""

@@ -1,0 +1,110 @@
+"""Name a pair worth a plan, and what was left out with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from core.model.instrument import TokenRow
+from core.model.market import FundingSnapshot
+from core.model.trouble import Trouble
+from core.model.units import HOURS_PER_YEAR, Base, VenueId
+
+
+class SkipReason(StrEnum):
+    """Fixed list of reasons; `scan --json` prints these words."""
+
+    NOT_LISTED = "not_listed"
+    SINGLE_VENUE = "single_venue"
+    BELOW_MIN_SPREAD = "below_min_spread"
+    BELOW_MIN_VOLUME = "below_min_volume"
+    UNKNOWN_VOLUME = "unknown_volume"
+    STALE = "stale"
+    VENUE_DOWN = "venue_down"
+    NO_RATE = "no_rate"
+    NO_INTERVAL = "no_interval"
+    NO_PRICE = "no_price"
+    MALFORMED = "malformed"
+    PRICE_MISMATCH = "price_mismatch"
+    DELISTED = "delisted"
+    SETTLING = "settling"
+    PRE_MARKET = "pre_market"
+    DATED = "dated"
+    NON_CRYPTO = "non_crypto"
+    NOT_LINEAR = "not_linear"
+    OTHER_QUOTE = "other_quote"
+    INACTIVE = "inactive"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """One token, or one side of it, that was left out and why."""
+
+    base: Base
+    reason: SkipReason
+    detail: str
+    """Plain words with the numbers that decided."""
+    venue_id: VenueId | None = None
+    symbol: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opportunity:
+    """Two instruments of one base: long the low rate, short the high one."""
+
+    base: Base
+    long: FundingSnapshot
+    short: FundingSnapshot
+
+    @property
+    def spread_per_hour(self) -> Decimal:
+        """Return short rate minus long rate as a fraction per hour; signed."""
+        return self.short.rate.per_hour - self.long.rate.per_hour
+
+    @property
+    def gross_apr(self) -> Decimal:
+        """Return the simple yearly fraction before any cost."""
+        return self.spread_per_hour * HOURS_PER_YEAR
+
+    @property
+    def has_unknown_volume(self) -> bool:
+        """Tell whether a side's day volume is not known."""
+        return self.long.volume_24h_usd is None or self.short.volume_24h_usd is None
+
+
+@dataclass(frozen=True, slots=True)
+class VenueStatus:
+    """How one venue answered the scan."""
+
+    venue_id: VenueId
+    is_ok: bool
+    instruments: int
+    rates: int
+    error: str | None
+    age: timedelta | None
+    """Age of the rates in use; None when there are none."""
+    latency: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """Everything one scan saw, ranked and dropped."""
+
+    at: datetime
+    venues: tuple[VenueStatus, ...]
+    matrix: tuple[TokenRow, ...]
+    opportunities: tuple[Opportunity, ...]
+    """Highest hourly spread first, ties by token name."""
+    skips: tuple[Skip, ...]
+    snapshots: Mapping[Base, tuple[FundingSnapshot, ...]] = field(default_factory=dict)
+    """Fresh snapshots by token, whatever became of them."""
+    troubles: tuple[Trouble, ...] = ()
+
+    @property
+    def has_answer(self) -> bool:
+        """Tell whether at least one venue answered."""
+        return any(venue.is_ok for venue in self.venues)

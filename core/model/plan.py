@@ -1,0 +1,140 @@
+"""Hold what a person confirms: opening or closing, sizes, bounds, expiry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from core.model.instrument import Instrument
+from core.model.units import (
+    Base,
+    ChatId,
+    FundingRate,
+    LegSide,
+    MessageId,
+    OrderSide,
+    PlanId,
+    TradeId,
+    UserId,
+)
+
+
+class PlanState(StrEnum):
+    """Life of a confirm card."""
+
+    DRAFT = "draft"
+    """Stored, its message is not out yet."""
+    ISSUED = "issued"
+    USED = "used"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    VOID = "void"
+    """Made worthless by a new quote, a send error or a restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLeg:
+    """One leg as quoted; the first of a plan is executed first (the harder one)."""
+
+    instrument: Instrument
+    side: LegSide
+    order_side: OrderSide
+    quantity_base: Decimal
+    price: Decimal
+    """Average price per base unit that this size pays in the book now."""
+    best_price: Decimal
+    """Best opposite quote per base unit."""
+    rate: FundingRate
+    next_funding_at: datetime | None
+    taker_fee: Decimal
+    free_usd: Decimal | None
+    """Free margin of the venue before the trade."""
+    book_at: datetime
+
+    @property
+    def notional_usd(self) -> Decimal:
+        """Return quantity times price."""
+        return self.quantity_base * self.price
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the card printed under "Refuses": checked again at execution."""
+
+    min_spread_per_hour: Decimal | None
+    """None for a close."""
+    max_cost_usd: Decimal | None
+    """Entry and exit fees plus both basis costs of the whole pair; None for a close."""
+    max_slip_first: Decimal
+    """Fraction from the best opposite quote, first leg."""
+    max_slip_second: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPlan:
+    """An entry a person may confirm."""
+
+    base: Base
+    first: PlanLeg
+    second: PlanLeg
+    size_usd: Decimal
+    """Asked notional per leg; the quantities are what the lots allow of it."""
+    leverage: Decimal
+    spread_per_hour: Decimal
+    fees_usd: Decimal
+    """Four taker fees at the quoted prices; positive is paid."""
+    basis_usd: Decimal
+    """Entry plus mirrored exit basis from the books at this size; positive is paid."""
+    bounds: Bounds
+    has_unknown_volume: bool = False
+
+    @property
+    def long(self) -> PlanLeg:
+        """Return the leg that buys."""
+        return self.first if self.first.side is LegSide.LONG else self.second
+
+    @property
+    def short(self) -> PlanLeg:
+        """Return the leg that sells."""
+        return self.first if self.first.side is LegSide.SHORT else self.second
+
+    @property
+    def cost_usd(self) -> Decimal:
+        """Return fees plus basis for the way in and out."""
+        return self.fees_usd + self.basis_usd
+
+
+@dataclass(frozen=True, slots=True)
+class ClosePlan:
+    """A close a person may confirm."""
+
+    trade_id: TradeId
+    base: Base
+    first: PlanLeg
+    second: PlanLeg
+    expected_net_usd: Decimal | None
+    """Funding, price and fees of the whole trade if it closed at the quoted prices."""
+    funding_usd: Decimal
+    price_usd: Decimal | None
+    fees_usd: Decimal
+    bounds: Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlan:
+    """A plan with who may confirm it, where, and until when."""
+
+    plan_id: PlanId
+    nonce_hash: str
+    """Hex SHA-256 of the nonce; the nonce itself is never stored."""
+    user_id: UserId
+    chat_id: ChatId
+    message_id: MessageId | None
+    body: OpenPlan | ClosePlan
+    quoted_at: datetime
+    expires_at: datetime
+    state: PlanState
+    trade_id: TradeId | None = None
+    """Trade that used the plan."""
