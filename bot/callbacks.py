@@ -24,7 +24,7 @@ class Verb(StrEnum):
     """Argument names the screen to show in place: top, matrix, pos, health …"""
     REFRESH = "r"
     PAGE = "p"
-    TOKEN = "t"
+    TOKEN = "t"  # noqa: S105 -- a verb, not a secret
     """Token card of row `arg`."""
     OPEN = "o"
     """Quote card of row `arg`."""

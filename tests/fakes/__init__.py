@@ -1,0 +1,1 @@
+"""One fake per port, named like it."""
