@@ -274,7 +274,7 @@ class Plans(Protocol):
         """Use a plan and create or move its trade, in one transaction.
 
         One conditional update: state issued, user, chat and message equal, not expired.
-        False if it changed nothing (or the trade's version moved); then nothing is kept.
+        """Use a plan and create or move its trade, all in one transaction.
         """
         ...
 
