@@ -271,10 +271,10 @@ class Plans(Protocol):
         ...
 
     async def claim(self, claim: Claim) -> bool:
-        """Use a plan and create or move its trade, in one transaction.
-
-        One conditional update: state issued, user, chat and message equal, not expired.
         """Use a plan and create or move its trade, all in one transaction.
+
+        One conditional update: issued, user, chat and message equal, not expired.
+        False if it changed nothing (or the trade's version moved): nothing is kept.
         """
         ...
 
