@@ -39,7 +39,7 @@ class SandboxClock:
 
     @staticmethod
     def monotonic() -> float:
-        """Return real seconds, for rate limits and waits that pretend time must not bend."""
+        """Return real seconds, for limits and waits that pretend time must not bend."""
         return time.monotonic()
 
     @staticmethod
