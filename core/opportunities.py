@@ -1,0 +1,199 @@
+"""Snapshots in, ranked pairs and skips with a reason out. Pure.
+
+Per token: long the lowest hourly rate, short the highest, among instruments that are
+liquid and whose unit prices agree. The spread is signed and never made positive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import permutations
+from typing import TYPE_CHECKING
+
+from core.model.instrument import TokenStatus
+from core.model.opportunity import Opportunity, Skip, SkipReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from core.model.instrument import TokenRow
+    from core.model.market import FundingSnapshot
+    from core.model.units import Base
+
+PRICE_RATIO_MIN = Decimal("0.97")
+PRICE_RATIO_MAX = Decimal("1.03")
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What a pair must pass to be listed."""
+
+    min_spread_per_hour: Decimal
+    min_volume_usd: Decimal
+    """Per side and day."""
+    allows_unknown_volume: bool
+
+
+Ranking = tuple[tuple[Opportunity, ...], tuple[Skip, ...]]
+
+
+def rank(
+    rows: Iterable[TokenRow],
+    snapshots: Mapping[Base, Sequence[FundingSnapshot]],
+    gates: Gates,
+) -> Ranking:
+    """Return opportunities, highest hourly spread first, and what was dropped."""
+    found: list[Opportunity] = []
+    skips: list[Skip] = []
+    for row in rows:
+        best, dropped = judge(row, snapshots.get(row.base, ()), gates)
+        skips.extend(dropped)
+        if best is not None:
+            found.append(best)
+    found.sort(key=lambda each: (-each.spread_per_hour, each.base))
+    return tuple(found), tuple(skips)
+
+
+def judge(
+    row: TokenRow, snapshots: Sequence[FundingSnapshot], gates: Gates
+) -> tuple[Opportunity | None, tuple[Skip, ...]]:
+    """Return one token's pair if it passes every gate, and what was dropped."""
+    if row.status is not TokenStatus.OK:
+        return None, (_unlisted(row),)
+    usable, skips = _usable(snapshots, gates)
+    pair, mismatches = best_pair(usable)
+    skips.extend(mismatches)
+    if pair is None:
+        return None, tuple(skips)
+    if pair.spread_per_hour < gates.min_spread_per_hour:
+        detail = (
+            f"{pair.spread_per_hour:f} per hour between {pair.long.instrument.venue_id}"
+            f" and {pair.short.instrument.venue_id},"
+            f" {gates.min_spread_per_hour:f} wanted"
+        )
+        skips.append(Skip(row.base, SkipReason.BELOW_MIN_SPREAD, detail))
+        return None, tuple(skips)
+    return pair, tuple(skips)
+
+
+def best_pair(
+    snapshots: Sequence[FundingSnapshot],
+) -> tuple[Opportunity | None, list[Skip]]:
+    """Return the widest pair whose unit prices agree; ties go by venue name.
+
+    Wider pairs whose prices disagree are returned as skips.
+    """
+    if not snapshots:
+        return None, []
+    ordered = sorted(snapshots, key=_rate_then_venue)
+    low = ordered[0]
+    high = max(ordered[1:], key=_rate_then_venue_reversed, default=None)
+    if high is not None and _prices_agree(low, high):
+        return Opportunity(low.instrument.base, low, high), []
+    return _search(ordered)
+
+
+def _search(
+    ordered: Sequence[FundingSnapshot],
+) -> tuple[Opportunity | None, list[Skip]]:
+    pairs = [
+        Opportunity(long.instrument.base, long, short)
+        for long, short in permutations(ordered, 2)
+    ]
+    pairs.sort(key=_widest_first)
+    skips: list[Skip] = []
+    seen: set[frozenset[str]] = set()
+    for pair in pairs:
+        if _prices_agree(pair.long, pair.short):
+            return pair, skips
+        names = frozenset(
+            (str(pair.long.instrument.venue_id), str(pair.short.instrument.venue_id))
+        )
+        if names not in seen:
+            seen.add(names)
+            skips.append(_mismatch(pair))
+    return None, skips
+
+
+def _usable(
+    snapshots: Sequence[FundingSnapshot], gates: Gates
+) -> tuple[list[FundingSnapshot], list[Skip]]:
+    usable: list[FundingSnapshot] = []
+    skips: list[Skip] = []
+    for snapshot in snapshots:
+        refusal = _refusal(snapshot, gates)
+        if refusal is None:
+            usable.append(snapshot)
+        else:
+            skips.append(refusal)
+    return usable, skips
+
+
+def _refusal(snapshot: FundingSnapshot, gates: Gates) -> Skip | None:
+    volume = snapshot.volume_24h_usd
+    if snapshot.mark_price is None:
+        return _skip(snapshot, SkipReason.NO_PRICE, "no price to prove the unit with")
+    if volume is None and not gates.allows_unknown_volume:
+        return _skip(snapshot, SkipReason.UNKNOWN_VOLUME, "day volume is not known")
+    if volume is not None and volume < gates.min_volume_usd:
+        detail = f"{volume:.0f} USD in 24 h, {gates.min_volume_usd:f} wanted"
+        return _skip(snapshot, SkipReason.BELOW_MIN_VOLUME, detail)
+    return None
+
+
+def _skip(snapshot: FundingSnapshot, reason: SkipReason, detail: str) -> Skip:
+    instrument = snapshot.instrument
+    return Skip(instrument.base, reason, detail, instrument.venue_id, instrument.symbol)
+
+
+def _unlisted(row: TokenRow) -> Skip:
+    if row.status is TokenStatus.NONE:
+        known = ", ".join(f"{v}: {why}" for v, why in row.absences.items())
+        return Skip(row.base, SkipReason.NOT_LISTED, known or "no venue lists it")
+    (venue_id,) = row.instruments
+    others = ", ".join(f"{v}: {why}" for v, why in row.absences.items())
+    detail = f"only on {venue_id}" + (f" ({others})" if others else "")
+    return Skip(row.base, SkipReason.SINGLE_VENUE, detail, venue_id)
+
+
+def prices_agree(first: Decimal, second: Decimal) -> bool:
+    """Tell whether two unit prices can be those of one asset."""
+    if second <= 0:
+        return False
+    return PRICE_RATIO_MIN <= first / second <= PRICE_RATIO_MAX
+
+
+def _prices_agree(first: FundingSnapshot, second: FundingSnapshot) -> bool:
+    if first.mark_price is None or second.mark_price is None:
+        return False
+    return prices_agree(first.mark_price, second.mark_price)
+
+
+def _mismatch(pair: Opportunity) -> Skip:
+    long, short = pair.long, pair.short
+    detail = (
+        f"unit price {long.mark_price:f} on {long.instrument.venue_id}"
+        f" against {short.mark_price:f} on {short.instrument.venue_id}"
+    )
+    return Skip(pair.base, SkipReason.PRICE_MISMATCH, detail)
+
+
+def _rate_then_venue(snapshot: FundingSnapshot) -> tuple[Decimal, str]:
+    return snapshot.rate.per_hour, snapshot.instrument.venue_id
+
+
+def _rate_then_venue_reversed(
+    snapshot: FundingSnapshot,
+) -> tuple[Decimal, tuple[int, ...]]:
+    # The first venue by name wins a tie for the highest rate, too.
+    name = tuple(-ord(letter) for letter in snapshot.instrument.venue_id)
+    return snapshot.rate.per_hour, name
+
+
+def _widest_first(pair: Opportunity) -> tuple[Decimal, str, str]:
+    return (
+        -pair.spread_per_hour,
+        pair.long.instrument.venue_id,
+        pair.short.instrument.venue_id,
+    )

@@ -1,0 +1,189 @@
+"""All venues at once in, funding snapshots with skips and troubles out.
+
+A venue that fails, hangs or sends nonsense costs only itself. Its last values serve on
+until they are older than the limit, then each of its instruments is skipped as stale.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from core.errors import TroubleKind, VenueError
+from core.model.opportunity import Skip, SkipReason, VenueStatus
+from core.model.trouble import Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.health import VenueMonitor
+    from core.model.instrument import Availability, Instrument
+    from core.model.market import FundingSnapshot
+    from core.model.units import VenueId
+    from core.ports import Clock, FundingSource
+
+log = logging.getLogger(__name__)
+
+HANG_LIMIT = timedelta(seconds=15)
+"""A venue that takes longer than its own client's time-outs allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class RatesView:
+    """What all venues showed."""
+
+    snapshots: tuple[FundingSnapshot, ...]
+    skips: tuple[Skip, ...]
+    troubles: tuple[Trouble, ...]
+    venues: tuple[VenueStatus, ...]
+
+
+class Rates:
+    """Reads every venue's rates at once and keeps the last good ones."""
+
+    def __init__(
+        self,
+        *,
+        sources: Mapping[VenueId, FundingSource],
+        clock: Clock,
+        monitor: VenueMonitor,
+        max_age: timedelta,
+        hang_limit: timedelta = HANG_LIMIT,
+    ) -> None:
+        self._sources = sources
+        self._clock = clock
+        self._monitor = monitor
+        self._max_age = max_age
+        self._hang_limit = hang_limit
+        self._last: dict[VenueId, dict[str, FundingSnapshot]] = {}
+
+    def latest(self, instrument: Instrument) -> FundingSnapshot | None:
+        """Return the last snapshot of an instrument, however old."""
+        return self._last.get(instrument.venue_id, {}).get(instrument.symbol)
+
+    def fresh(self, instrument: Instrument) -> FundingSnapshot | None:
+        """Return the last snapshot of an instrument, None once it is too old."""
+        found = self.latest(instrument)
+        if found is None or self._clock.now() - found.observed_at > self._max_age:
+            return None
+        return found
+
+    async def read(self, availability: Availability) -> RatesView:
+        """Read all venues at once."""
+        listed = {v: availability.on_venue(v) for v in self._sources}
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._venue(v, listed[v])) for v in self._sources
+            ]
+        parts = [task.result() for task in tasks]
+        return RatesView(
+            snapshots=tuple(s for part in parts for s in part.snapshots),
+            skips=tuple(s for part in parts for s in part.skips),
+            troubles=tuple(t for part in parts for t in part.troubles),
+            venues=tuple(v for part in parts for v in part.venues),
+        )
+
+    async def reread(self, instruments: tuple[Instrument, ...]) -> None:
+        """Read anew the rates of these instruments' venues, at once.
+
+        Raises:
+            VenueError: one of them failed.
+        """
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._read(each.venue_id, {each.symbol: each}))
+                for each in instruments
+            ]
+        for task in tasks:
+            answer = task.result()
+            if isinstance(answer, Trouble):
+                raise VenueError(answer.venue_id, answer.kind, answer.detail)
+
+    async def _venue(
+        self, venue_id: VenueId, listed: Mapping[str, Instrument]
+    ) -> RatesView:
+        if not listed:
+            return self._nothing_listed(venue_id)
+        answer = await self._read(venue_id, listed)
+        if isinstance(answer, Trouble):
+            return self._remembered(venue_id, listed, answer)
+        snapshots, skips = answer
+        answering = self._monitor.of(venue_id)
+        status = VenueStatus(
+            venue_id=venue_id,
+            is_ok=True,
+            instruments=len(listed),
+            rates=len(snapshots),
+            error=None,
+            age=timedelta(0),
+            latency=answering.latency,
+        )
+        return RatesView(snapshots, skips, (), (status,))
+
+    async def _read(
+        self, venue_id: VenueId, listed: Mapping[str, Instrument]
+    ) -> tuple[tuple[FundingSnapshot, ...], tuple[Skip, ...]] | Trouble:
+        begun = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(self._hang_limit.total_seconds()):
+                snapshots, skips = await self._sources[venue_id].funding(listed)
+        except VenueError as error:
+            return self._failed(venue_id, error.kind, error.detail)
+        except TimeoutError:
+            return self._failed(venue_id, TroubleKind.TIMEOUT, "no answer in time")
+        except Exception:
+            # One venue's adapter must never take the scan of the others down.
+            log.exception("adapter failed venue=%s", venue_id)
+            return self._failed(venue_id, TroubleKind.UNEXPECTED, "unexpected answer")
+        took = timedelta(seconds=self._clock.monotonic() - begun)
+        self._monitor.answered(venue_id, took)
+        self._last.setdefault(venue_id, {}).update(
+            {each.instrument.symbol: each for each in snapshots}
+        )
+        return snapshots, skips
+
+    def _failed(self, venue_id: VenueId, kind: TroubleKind, detail: str) -> Trouble:
+        trouble = Trouble(venue_id, kind, detail, self._clock.now())
+        self._monitor.failed(trouble)
+        log.warning("rates not read venue=%s kind=%s why=%s", venue_id, kind, detail)
+        return trouble
+
+    def _nothing_listed(self, venue_id: VenueId) -> RatesView:
+        trouble = self._monitor.of(venue_id).trouble
+        status = VenueStatus(
+            venue_id=venue_id,
+            is_ok=trouble is None,
+            instruments=0,
+            rates=0,
+            error=None if trouble is None else trouble.detail,
+            age=None,
+        )
+        return RatesView((), (), () if trouble is None else (trouble,), (status,))
+
+    def _remembered(
+        self, venue_id: VenueId, listed: Mapping[str, Instrument], trouble: Trouble
+    ) -> RatesView:
+        kept, skips = [], []
+        for symbol, instrument in listed.items():
+            snapshot = self.fresh(instrument)
+            if snapshot is not None:
+                kept.append(snapshot)
+                continue
+            before = self._last.get(venue_id, {}).get(symbol)
+            reason = SkipReason.VENUE_DOWN if before is None else SkipReason.STALE
+            skips.append(
+                Skip(instrument.base, reason, trouble.detail, venue_id, symbol)
+            )
+        newest = max((s.observed_at for s in kept), default=None)
+        status = VenueStatus(
+            venue_id=venue_id,
+            is_ok=False,
+            instruments=len(listed),
+            rates=len(kept),
+            error=trouble.detail,
+            age=None if newest is None else self._clock.now() - newest,
+        )
+        return RatesView(tuple(kept), tuple(skips), (trouble,), (status,))
