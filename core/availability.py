@@ -60,6 +60,10 @@ class AvailabilityCache:
         """Return the cache as it is; None before the first list."""
         return self._current
 
+    def concerns(self, base: Base | None) -> bool:
+        """Tell whether a token is among those in use; all are, unless some were named."""
+        return self._tokens is None or base in self._tokens
+
     @property
     def unread(self) -> tuple[VenueId, ...]:
         """Return venues whose list was never read."""

@@ -8,12 +8,13 @@ import logging
 import secrets
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from datetime import timedelta
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -56,10 +57,10 @@ class Nursery:
         self._tasks: set[asyncio.Task[object]] = set()
 
     def start(
-        self, work: Coroutine[object, object, object], *, name: str
-    ) -> asyncio.Task[object]:
+        self, work: Coroutine[object, object, T], *, name: str
+    ) -> asyncio.Task[T]:
         """Run work beside the caller."""
-        task: asyncio.Task[object] = asyncio.create_task(work, name=name)
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task

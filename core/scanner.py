@@ -1,0 +1,154 @@
+"""See and judge in one step: lists and rates in, one ranked `ScanResult` out.
+
+Scans never overlap: whoever asks during a running scan gets that scan's result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from core.model.opportunity import ScanResult, Skip, SkipReason
+from core.model.units import Base
+from core.opportunities import judge, rank
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from core.availability import AvailabilityCache
+    from core.model.instrument import Availability
+    from core.model.market import FundingSnapshot
+    from core.model.opportunity import Opportunity
+    from core.opportunities import Gates
+    from core.ports import Clock
+    from core.rates import Rates
+    from core.runtime import Nursery
+
+log = logging.getLogger(__name__)
+
+LOGGED_BEST = 5
+
+
+class Scanner:
+    """Runs one scan at a time and keeps its result."""
+
+    def __init__(
+        self,
+        *,
+        availability: AvailabilityCache,
+        rates: Rates,
+        gates: Gates,
+        clock: Clock,
+        nursery: Nursery,
+    ) -> None:
+        self.availability = availability
+        self.rates = rates
+        self.gates = gates
+        self._clock = clock
+        self._nursery = nursery
+        self._running: asyncio.Task[ScanResult] | None = None
+        self._latest: ScanResult | None = None
+        self._took: timedelta | None = None
+
+    @property
+    def latest(self) -> ScanResult | None:
+        """Return the last result."""
+        return self._latest
+
+    @property
+    def took(self) -> timedelta | None:
+        """Return how long the last scan took."""
+        return self._took
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether a scan is under way."""
+        return self._running is not None and not self._running.done()
+
+    async def scan(self) -> ScanResult:
+        """Return a new result, or that of the scan under way."""
+        running = self._running
+        if running is None or running.done():
+            running = self._nursery.start(self._scan(), name="scan")
+            self._running = running
+        # The caller may give up; the scan and its other waiters go on.
+        return await asyncio.shield(running)
+
+    def judge(self, base: Base) -> tuple[Opportunity | None, tuple[Skip, ...]]:
+        """Judge one token on the last scan's fresh snapshots."""
+        current, latest = self.availability.current, self._latest
+        if current is None or latest is None:
+            return None, ()
+        known = self._fresh(latest.snapshots.get(base, ()))
+        return judge(current.rows[base], known, self.gates)
+
+    def _fresh(self, snapshots: Sequence[FundingSnapshot]) -> list[FundingSnapshot]:
+        newest = (self.rates.fresh(each.instrument) for each in snapshots)
+        return [each for each in newest if each is not None]
+
+    async def _scan(self) -> ScanResult:
+        begun = self._clock.now()
+        availability = await self._lists()
+        view = await self.rates.read(availability)
+        by_base = _by_base(view.snapshots)
+        rows = tuple(availability.rows.values())
+        opportunities, dropped = rank(rows, by_base, self.gates)
+        result = ScanResult(
+            at=self._clock.now(),
+            venues=view.venues,
+            matrix=rows,
+            opportunities=opportunities,
+            skips=(*view.skips, *dropped, *self._left_out(availability)),
+            snapshots=by_base,
+            troubles=view.troubles,
+        )
+        self._latest = result
+        self._took = result.at - begun
+        _log_best(opportunities)
+        return result
+
+    def _left_out(self, availability: Availability) -> tuple[Skip, ...]:
+        """Return contracts that are no instruments of ours, as skips."""
+        return tuple(
+            Skip(
+                each.base or Base(each.native_name),
+                SkipReason(each.reason.value),
+                each.detail or each.native_name,
+                each.venue_id,
+                each.native_name,
+            )
+            for each in availability.left_out
+            if self.availability.concerns(each.base)
+        )
+
+    async def _lists(self) -> Availability:
+        """Return the cache; venues whose list was never read are asked first."""
+        unread = self.availability.unread
+        current = self.availability.current
+        if unread or current is None:
+            return await self.availability.refresh(unread)
+        return current
+
+
+def _by_base(
+    snapshots: Sequence[FundingSnapshot],
+) -> dict[Base, tuple[FundingSnapshot, ...]]:
+    grouped: dict[Base, list[FundingSnapshot]] = {}
+    for each in snapshots:
+        grouped.setdefault(each.instrument.base, []).append(each)
+    return {base: tuple(found) for base, found in grouped.items()}
+
+
+def _log_best(opportunities: Sequence[Opportunity]) -> None:
+    log.info("Found %d profitable opportunities", len(opportunities))
+    for place, each in enumerate(opportunities[:LOGGED_BEST], start=1):
+        log.info(
+            "  #%d: %s - %s vs %s | Spread: %.4f%%/hr",
+            place,
+            each.base,
+            each.long.instrument.venue_id,
+            each.short.instrument.venue_id,
+            each.spread_per_hour * 100,
+        )
