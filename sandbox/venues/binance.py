@@ -147,7 +147,7 @@ class Binance:
         mark = self._world.mark_price(one, moment_ms)
         digits = one.price_decimals
         day_ms = 24 * MS_PER_HOUR
-        before = self._world.mark_price(one, moment_ms - day_ms)
+        before = self._world.day_before(one, moment_ms)
         return {
             "symbol": one.symbol_raw,
             "priceChange": f"{mark - before:.{digits}f}",

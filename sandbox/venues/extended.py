@@ -132,7 +132,7 @@ class Extended:
     def _stats(self, one: Instrument, moment_ms: int) -> dict[str, Any]:
         world = self._world
         mark = world.mark_price(one, moment_ms)
-        before = world.mark_price(one, moment_ms - 24 * MS_PER_HOUR)
+        before = world.day_before(one, moment_ms)
         bid, ask, digits = world.best_ticks(one, moment_ms)
         volume = one.volume_usd
         return {

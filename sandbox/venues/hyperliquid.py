@@ -100,9 +100,7 @@ class Hyperliquid:
         return {
             "funding": exact(world.wire_rate(one, moment_ms)),
             "openInterest": plain(5_000_000 / mark, one.size_decimals),
-            "prevDayPx": plain(
-                world.mark_price(one, moment_ms - 24 * MS_PER_HOUR), digits
-            ),
+            "prevDayPx": plain(world.day_before(one, moment_ms), digits),
             "dayNtlVlm": None if volume is None else plain(float(volume), 10),
             "premium": plain(mark / index - 1, 10),
             "oraclePx": plain(index, digits),

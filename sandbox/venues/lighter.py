@@ -95,7 +95,7 @@ class Lighter:
     def _detail(self, one: Instrument, moment_ms: int) -> dict[str, Any]:
         world = self._world
         mark = world.mark_price(one, moment_ms)
-        before = world.mark_price(one, moment_ms - 24 * MS_PER_HOUR)
+        before = world.day_before(one, moment_ms)
         digits = one.price_decimals
         detail = _listed(one) | {
             "size_decimals": one.size_decimals,

@@ -47,6 +47,7 @@ _RATE_STEP: Final = {
 _HYPERLIQUID_DECIMALS: Final = 6
 _MARK_DECIMALS: Final = {"binance": 8, "extended": 10}
 """Where marks are finer than ticks; few enough to survive a float on the way."""
+_NUMBERS_KEPT: Final = 20_000
 _WAVES_H: Final = (0.19, 0.87, 6.13, 31.7)
 _WAVE_SIZES: Final = (0.0006, 0.0025, 0.009, 0.017)
 
@@ -96,6 +97,16 @@ class Payment:
     mark_price: float
 
 
+class _Kept(dict[tuple[object, ...], T]):
+    """Numbers computed before; emptied when there are too many."""
+
+    def keep(self, key: tuple[object, ...], value: T) -> T:
+        if len(self) >= _NUMBERS_KEPT:
+            self.clear()
+        self[key] = value
+        return value
+
+
 class _Waves:
     """Slow, smooth, repeatable movement of one market."""
 
@@ -124,6 +135,9 @@ class World:
         self._price_factors: dict[str, float] = {}
         self._overrides: dict[tuple[str, str], Override] = {}
         self._listed: dict[str, list[Instrument]] = {}
+        self._indexes: _Kept[float] = _Kept()
+        self._bases: _Kept[float] = _Kept()
+        self._rates: _Kept[Decimal] = _Kept()
         self._list_all()
 
     def _list_all(self) -> None:
@@ -172,6 +186,13 @@ class World:
 
     def index_price(self, one: Instrument, moment_ms: int) -> float:
         """Return the reference price of one listed unit."""
+        key = (one.base, one.price, moment_ms)
+        known = self._indexes.get(key)
+        if known is None:
+            known = self._indexes.keep(key, self._natural_price(one, moment_ms))
+        return known * self._price_factors.get(one.base, 1.0)
+
+    def _natural_price(self, one: Instrument, moment_ms: int) -> float:
         hours = moment_ms / MS_PER_HOUR
         wave = self._wave(one.base)
         log_move = sum(
@@ -180,19 +201,30 @@ class World:
                 zip(_WAVE_SIZES, _WAVES_H, strict=True)
             )
         )
-        factor = self._price_factors.get(one.base, 1.0)
-        return one.price * factor * math.exp(log_move)
+        return one.price * math.exp(log_move)
 
     def mark_price(self, one: Instrument, moment_ms: int) -> float:
         """Return the venue's own price: the reference and a few basis points."""
+        change = self._override(one)
+        factor = 1.0 if change is None else change.price_factor
+        key = (*one.key, moment_ms)
+        known = self._bases.get(key)
+        if known is None:
+            known = self._bases.keep(key, self._natural_basis(one, moment_ms))
+        return self.index_price(one, moment_ms) * factor * (1 + known)
+
+    def day_before(self, one: Instrument, moment_ms: int) -> float:
+        """Return the mark price a day earlier, standing still within a slot."""
+        slot_ms = moment_ms // SLOT_MS * SLOT_MS
+        return self.mark_price(one, slot_ms - 24 * MS_PER_HOUR)
+
+    def _natural_basis(self, one: Instrument, moment_ms: int) -> float:
         wave = self._wave(f"{one.base}/{one.venue}/{one.kind}")
         basis = 0.0003 * wave.bias
         basis += 0.0002 * wave.at(moment_ms / MS_PER_HOUR, 0.31, 4)
         if one.kind == "dated":
             basis += 0.008
-        change = self._override(one)
-        factor = 1.0 if change is None else change.price_factor
-        return self.index_price(one, moment_ms) * factor * (1 + basis)
+        return basis
 
     def shown_mark(self, one: Instrument, moment_ms: int) -> str:
         """Return the mark price as the venue writes it."""
@@ -227,9 +259,14 @@ class World:
         hours = self.field_h(one, moment_ms)
         if stated is not None:
             return stated * hours
-        step = _RATE_STEP[one.venue]
-        exact = Decimal(self._natural_hourly(one, moment_ms) * hours) / step
-        return exact.to_integral_value(ROUND_HALF_EVEN) * step
+        key = (*one.key, moment_ms // SLOT_MS, hours)
+        known = self._rates.get(key)
+        if known is None:
+            step = _RATE_STEP[one.venue]
+            exact = Decimal(self._natural_hourly(one, moment_ms) * hours) / step
+            rounded = exact.to_integral_value(ROUND_HALF_EVEN) * step
+            known = self._rates.keep(key, rounded)
+        return known
 
     def hourly_rate(self, one: Instrument, moment_ms: int) -> Decimal:
         """Return the shown rate per hour, exactly."""
