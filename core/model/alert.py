@@ -20,7 +20,42 @@ class AlertLevel(StrEnum):
 
 
 class AlertKind(StrEnum):
-    """What happened; each kind has one card."""
+    """What happened; each kind has one card.
+
+    Facts of a trade's alerts. Quantities are base units, money is USD; a key whose value
+    is unknown is left out. Every alert of a trade has:
+    `trade`, `base`, `state` (TradeState), `long_venue`, `short_venue`, `settle` (of both
+    legs, e.g. USDT/USDC), `exposure_base` (signed net, positive is long), `exposure_usd`
+    and `items`: JSON list with one object per leg in the order of execution:
+    `leg` ("1"/"2"), `side` (long/short), `venue`, `symbol`, `native_name`, `held` (base
+    units held now), `status` (waiting, sending, asking, done, partial, nothing, refused),
+    `order_side` (buy/sell) and `quantity` of its latest order; known only after a fill:
+    `price` (average entry per LISTED unit), `price_base` (per base unit), `fee_usd`.
+
+    | kind           | further facts                                                   |
+    |----------------|-----------------------------------------------------------------|
+    | PROGRESS       | `stage`: checking, leg1, leg2, balancing, unwinding, closing,   |
+    |                | repairing                                                       |
+    | CHECKING_ORDER | `venue`, `order_side`, `quantity`, `decide_by` (ISO moment),    |
+    |                | `cause`                                                         |
+    | OPENED         | `quantity`, `fees_usd`, `price_gap_usd` (+ received),           |
+    |                | `spread_per_hour` (quoted, fraction)                            |
+    | NOT_OPENED     | `reason` (plain words), `code` (one word of ours, may be empty),|
+    |                | `cost_usd` (+ paid; "0" when nothing was ordered), `pause_until`|
+    |                | (ISO), `was_ordered` (yes/no), `new_quote` (yes: a fresh quote  |
+    |                | may work); bound broken: `bound` (spread, cost), `was`, `now`   |
+    | CLOSED         | `reason`, `price_usd`, `funding_usd`, `fees_usd`, `total_usd`   |
+    |                | (each + received but fees + paid), `opened_at`, `by_hand` yes/no|
+    | STAYS_OPEN     | `reason`, `remaining` (base per leg), `closed` (base closed now)|
+    | NOT_HEDGED     | `reason`, `tries`, `last_answer`, `repeat_s`; what to do by     |
+    |                | hand: `do_venue`, `do_symbol` (native name), `do_side`          |
+    |                | (buy/sell), `do_quantity`                                       |
+    | LEG_LOST       | `venue`, `side`, `lost` (base), `remaining`, `other_venue`      |
+    | RESTARTED      | `fine`, `repaired`, `checking`, `attention` (counts),           |
+    |                | `not_started`, `entries` (active/reducing/halted),              |
+    |                | `entries_since`, `entries_reason`; `items`: JSON list with      |
+    |                | `trade`, `base`, `was`, `now` (states), `decide_by` or `note`   |
+    """
 
     PROGRESS = "progress"
     """A trade's state changed: edits the message of the confirm card."""

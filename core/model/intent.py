@@ -57,6 +57,9 @@ class IntentEvent(StrEnum):
     ALL = "all"
     SOME = "some"
     NOTHING = "nothing"
+    ALL_HELD = "all_held"
+    """No record, but the position moved by the whole quantity."""
+    SOME_HELD = "some_held"
     NOT_FOUND = "not_found"
 
 
@@ -81,6 +84,8 @@ INTENT_ARROWS: tuple[IntentArrow, ...] = tuple(
         ("N09", IntentState.UNKNOWN, IntentEvent.ALL, IntentState.FILLED),
         ("N10", IntentState.UNKNOWN, IntentEvent.SOME, IntentState.PARTIAL),
         ("N11", IntentState.UNKNOWN, IntentEvent.NOTHING, IntentState.NONE),
+        ("N12", IntentState.UNKNOWN, IntentEvent.ALL_HELD, IntentState.FILLED),
+        ("N13", IntentState.UNKNOWN, IntentEvent.SOME_HELD, IntentState.PARTIAL),
         ("N14", IntentState.UNKNOWN, IntentEvent.NOT_FOUND, IntentState.NONE),
         ("N15", IntentState.UNKNOWN, IntentEvent.UNCERTAIN, IntentState.UNKNOWN),
         ("N16", IntentState.NONE, IntentEvent.SOME, IntentState.PARTIAL),
@@ -124,6 +129,8 @@ class OrderIntent:
     """What decided the state: reply, order, trades, position, fence, local."""
     refusal: str | None = None
     """Plain reason of a refusal, short."""
+    refusal_code: str | None = None
+    """Our word for it: not_sent, gate, late, rate_limit, margin, min_notional …"""
 
 
 def advance(
@@ -132,10 +139,13 @@ def advance(
     """Return the intent after an event.
 
     Raises:
-        IllegalStepError: no arrow leads there; nothing is changed.
+        IllegalStepError: no arrow leads there, or a known fill would shrink; nothing is
+            changed.
     """
     arrow = _BY_STEP.get((intent.state, event))
-    if arrow is None:
+    known = intent.filled_base
+    is_lower = known is not None and (filled_base is None or filled_base < known)
+    if arrow is None or is_lower:
         subject = f"intent {intent.intent_id}"
         raise IllegalStepError(subject, intent.state, event)
     return replace(intent, state=arrow.target, filled_base=filled_base)

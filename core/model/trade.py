@@ -103,6 +103,8 @@ class TradeLeg:
     taker_fee: Decimal
     held_base: Decimal = Decimal(0)
     """Unsigned; from fills, or from position evidence."""
+    lost_base: Decimal = Decimal(0)
+    """Closed by others (by hand, by the venue), seen in the live position."""
     entry_rate_per_hour: Decimal | None = None
 
 
@@ -139,6 +141,10 @@ class Trade:
     close_target_base: Decimal | None = None
     """Remaining size per leg a running close aims at; None when none runs."""
     close_rounds: int = 0
+    steps: int = 0
+    """Attempts of the running series (trim, unwind, close round); picks the band."""
+    series_at: datetime | None = None
+    """When the running series began."""
     outcome: str | None = None
     """Plain reason of an abort or of a close that stopped."""
 
