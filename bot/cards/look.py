@@ -1,0 +1,66 @@
+"""Hold what a card knows besides its subject: mode, venues, moment, who looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.callbacks import Tap
+from bot.cards.card import Button, Style
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from bot.callbacks import Verb
+    from core.model.units import Mode, VenueId
+    from core.model.venue import VenueRules
+
+BADGES = {"paper": "🧪 PAPER", "live": "🔴 LIVE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One rendering: everything in it is given, so cards stay pure."""
+
+    mode: Mode
+    venues: Mapping[VenueId, VenueRules]
+    now: datetime
+    card_id: str
+    """Id in the buttons of the card being made."""
+    rate_hours: int = 8
+    """Period of every rate on screen."""
+    can_trade: bool = True
+    """False for viewers: no button that trades or changes anything."""
+    viewer_name: str = ""
+    """Who looks, by first name."""
+
+    @property
+    def badge(self) -> str:
+        """Return the mode as every first line carries it."""
+        return BADGES[self.mode.value]
+
+    @property
+    def per(self) -> str:
+        """Return the unit of rates, such as %/8h."""
+        return f"%/{self.rate_hours}h"
+
+    def code(self, venue_id: VenueId | str) -> str:
+        """Return a venue's two letters for tables."""
+        for known, rules in self.venues.items():
+            if known == venue_id:
+                return rules.code
+        return venue_id[:2].upper()
+
+    def title(self, venue_id: VenueId | str) -> str:
+        """Return a venue's name for sentences."""
+        for known, rules in self.venues.items():
+            if known == venue_id:
+                return rules.title
+        return venue_id.capitalize()
+
+    def button(
+        self, label: str, verb: Verb, arg: str = "", style: Style = Style.PLAIN
+    ) -> Button:
+        """Return a button of the card being made."""
+        return Button(label, Tap(verb, self.card_id, arg), style)
