@@ -22,15 +22,16 @@ class AlertLevel(StrEnum):
 class AlertKind(StrEnum):
     """What happened; each kind has one card.
 
-    Facts of a trade's alerts. Quantities are base units, money is USD; a key whose value
-    is unknown is left out. Every alert of a trade has:
-    `trade`, `base`, `state` (TradeState), `long_venue`, `short_venue`, `settle` (of both
-    legs, e.g. USDT/USDC), `exposure_base` (signed net, positive is long), `exposure_usd`
-    and `items`: JSON list with one object per leg in the order of execution:
-    `leg` ("1"/"2"), `side` (long/short), `venue`, `symbol`, `native_name`, `held` (base
-    units held now), `status` (waiting, sending, asking, done, partial, nothing, refused),
-    `order_side` (buy/sell) and `quantity` of its latest order; known only after a fill:
-    `price` (average entry per LISTED unit), `price_base` (per base unit), `fee_usd`.
+    Facts of a trade's alerts. Quantities are base units, money is USD; a key whose
+    value is unknown is left out. Every alert of a trade has:
+    `trade`, `base`, `state` (TradeState), `long_venue`, `short_venue`, `settle` (of
+    both legs, e.g. USDT/USDC), `exposure_base` (signed net, positive is long),
+    `exposure_usd` and `items`: JSON list, one object per leg in the order of execution:
+    `leg` ("1"/"2"), `side` (long/short), `venue`, `symbol`, `native_name`, `held`
+    (base units held now), `status` (waiting, sending, asking, done, partial, nothing,
+    refused), `order_side` (buy/sell) and `quantity` of its latest order; known only
+    after a fill: `price` (average entry per LISTED unit), `price_base` (per base unit),
+    `fee_usd`.
 
     | kind           | further facts                                                   |
     |----------------|-----------------------------------------------------------------|
