@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.telegram.bot_api import BotApi
+from sandbox.telegram.chat import ChatPage
+from sandbox.telegram.control import routes
 from sandbox.telegram.memory import Memory
 from sandbox.telegram.model import Answer, Call, ChatMessage, Query
 from sandbox.telegram.stand_in import Tap, TelegramStandIn
@@ -37,10 +39,12 @@ def mount(
     """
     memory = Memory(clock=clock, token=token)
     stand_in = TelegramStandIn(memory)
-    app.add_routes(BotApi(memory).routes())
+    page = ChatPage(stand_in)
+    app.add_routes([*BotApi(memory).routes(), *page.routes(), *routes(stand_in)])
     store = None if state_dir is None else Store(memory, state_dir)
 
     async def start(_app: web.Application) -> None:
+        await page.load()
         if store is not None:
             await store.start()
 

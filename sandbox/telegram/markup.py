@@ -40,6 +40,12 @@ class Button:
         """Return what a tap sends, None if the button does something else."""
         return str(self.value) if self.action == "callback_data" else None
 
+    @property
+    def plain_value(self) -> str:
+        """Return the address, data or text behind the button as one string."""
+        value = self.value
+        return str(value.get("text", "") if isinstance(value, dict) else value)
+
     def to_wire(self) -> dict[str, Any]:
         """Return the button as the Bot API writes it."""
         wire = {"text": self.label, self.action: self.value}

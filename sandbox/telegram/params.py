@@ -40,7 +40,7 @@ class Params:
         """Return a yes or no; absent is no."""
         return self.text(name).lower() in ("true", "1", "yes")
 
-    def structure(self, name: str) -> Any:
+    def structure(self, name: str) -> Any:  # noqa: ANN401 - any JSON value
         """Return a JSON value, None if absent.
 
         Raises:

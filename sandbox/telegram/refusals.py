@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - an answer of the API, not our fault
     """A call that Telegram answers with `ok: false`."""
 
     def __init__(

@@ -12,13 +12,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sandbox.telegram.markup import Button
-from sandbox.telegram.model import Chat, ChatMessage, Json, Person
+from sandbox.telegram.model import Chat, ChatMessage, Person
 from sandbox.telegram.updates import Update
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sandbox.telegram.memory import Memory
+    from sandbox.telegram.model import Json
 
 _VERSION = 1
 _DELAY_S = 0.3
