@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from asyncio import Task
+    from collections.abc import Coroutine, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from core.model.alert import Alert, OutboxItem
@@ -67,6 +68,16 @@ class Ids(Protocol):
 
     def jitter(self) -> float:
         """Return a number in 0..1 for spreading retries."""
+        ...
+
+
+class Tasks(Protocol):
+    """Work beside the caller, kept and watched."""
+
+    def start(
+        self, work: Coroutine[object, object, object], *, name: str
+    ) -> Task[object]:
+        """Run work; what ends badly is logged."""
         ...
 
 
