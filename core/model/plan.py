@@ -46,7 +46,8 @@ class PlanLeg:
     """Average price per base unit that this size pays in the book now."""
     best_price: Decimal
     """Best opposite quote per base unit."""
-    rate: FundingRate
+    rate: FundingRate | None
+    """Known for an opening; None on a close whose venue shows no fresh rate."""
     next_funding_at: datetime | None
     taker_fee: Decimal
     free_usd: Decimal | None

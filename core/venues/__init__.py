@@ -1,0 +1,1 @@
+"""Speak to venues; the only place that knows their client library."""
