@@ -133,6 +133,11 @@ class OrderIntent:
     """Our word for it: not_sent, gate, late, rate_limit, margin, min_notional …"""
 
 
+def can_advance(intent: OrderIntent, event: IntentEvent) -> bool:
+    """Tell whether an arrow leads on from here."""
+    return (intent.state, event) in _BY_STEP
+
+
 def advance(
     intent: OrderIntent, event: IntentEvent, *, filled_base: Decimal | None = None
 ) -> OrderIntent:

@@ -1,0 +1,164 @@
+"""Halts, caps and cool-downs in; who may send what now, or the plain reason why not.
+
+The strictest of all halts that apply to a scope wins. `Limits.gate` is asked by the one
+caller of `submit`, after the intent is committed and before the first byte leaves.
+Reduce-only orders pass everything but a halt: closing is never harder than opening.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from core.model.control import GLOBAL_SCOPE, Cooldown, TradingState
+from core.model.intent import Purpose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from decimal import Decimal
+
+    from core.model.control import Halt
+    from core.model.intent import OrderIntent
+    from core.model.trade import Trade
+    from core.model.units import Base, VenueId
+    from core.ports import Clock, Halts
+
+PAUSE_KEY = "pause"
+"""Key of the halt that a person sets."""
+STARTUP_KEY = "startup"
+"""Key of the halt while positions are checked after a start."""
+FIRST_COOLDOWN = timedelta(minutes=30)
+LONGEST_COOLDOWN = timedelta(hours=24)
+_STRICTNESS = {
+    TradingState.ACTIVE: 0,
+    TradingState.REDUCING: 1,
+    TradingState.HALTED: 2,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What no entry may exceed; host configuration."""
+
+    max_open_trades: int
+    max_trade_usd: Decimal
+    """Notional per leg."""
+    max_leverage: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an order or an entry may not go now."""
+
+    code: str
+    """One word of ours: paused, halted, cap, cooling."""
+    reason: str
+
+
+def scope_of(venue_id: VenueId, symbol: str) -> str:
+    """Return the name of the scope of one instrument."""
+    return f"{venue_id}:{symbol}"
+
+
+def strictest(halts: Iterable[Halt], venue_id: VenueId, symbol: str) -> Halt | None:
+    """Return the strictest halt that applies to an instrument, None if active."""
+    scopes = {GLOBAL_SCOPE, str(venue_id), scope_of(venue_id, symbol)}
+    applying = [halt for halt in halts if halt.scope in scopes]
+    found = max(applying, key=lambda halt: _STRICTNESS[halt.state], default=None)
+    return None if found is None or found.state is TradingState.ACTIVE else found
+
+
+def pair_of(trade: Trade) -> tuple[VenueId, VenueId]:
+    """Return both venues of a trade sorted by name, as cool-downs are keyed."""
+    first, second = sorted(leg.instrument.venue_id for leg in trade.legs)
+    return first, second
+
+
+def next_cooldown(previous: Cooldown | None, trade: Trade, now: datetime) -> Cooldown:
+    """Return the pause after a failed entry: 30 min, doubled each time up to 24 h.
+
+    A pair without an incident for 24 h starts anew.
+    """
+    is_fresh = previous is not None and now < previous.until + LONGEST_COOLDOWN
+    level = previous.level + 1 if previous is not None and is_fresh else 1
+    pause = min(FIRST_COOLDOWN * 2 ** min(level - 1, 10), LONGEST_COOLDOWN)
+    return Cooldown(trade.base, pair_of(trade), now + pause, level)
+
+
+class Limits:
+    """Answers whether an order or an entry may go now."""
+
+    def __init__(self, *, halts: Halts, clock: Clock, caps: Caps) -> None:
+        self._halts, self._clock, self.caps = halts, clock, caps
+
+    async def state(self, venue_id: VenueId, symbol: str) -> TradingState:
+        """Return what may be sent for an instrument."""
+        halt = strictest(await self._halts.halts(), venue_id, symbol)
+        return TradingState.ACTIVE if halt is None else halt.state
+
+    async def gate(self, intent: OrderIntent) -> Refusal | None:
+        """Return why this order may not leave now, None if it may.
+
+        The second leg of a pair whose first leg is filled may follow while positions
+        are still being checked after a start: being hedged is safer than waiting.
+        """
+        halts = await self._halts.halts()
+        if intent.purpose is Purpose.ENTRY and intent.leg == 2:  # noqa: PLR2004 - leg
+            halts = tuple(halt for halt in halts if not _is_soft_start(halt))
+        halt = strictest(halts, intent.venue_id, intent.symbol)
+        if halt is None:
+            return None
+        if halt.state is TradingState.REDUCING and intent.is_reduce_only:
+            return None
+        return Refusal(halt.state.value, halt.reason)
+
+    async def entry_refusal(
+        self, trade: Trade, others: Iterable[Trade]
+    ) -> Refusal | None:
+        """Return why this pair may not be entered now, None if it may.
+
+        Args:
+            trade: the pair to enter.
+            others: every other trade that is not ended.
+        """
+        halts = await self._halts.halts()
+        for leg in trade.legs:
+            halt = strictest(halts, leg.instrument.venue_id, leg.instrument.symbol)
+            if halt is not None:
+                return Refusal(halt.state.value, halt.reason)
+        if sum(1 for other in others if not other.state.is_terminal) >= (
+            self.caps.max_open_trades
+        ):
+            return Refusal("cap", f"{self.caps.max_open_trades} pairs are open already")
+        if trade.leverage > self.caps.max_leverage:
+            return Refusal("cap", f"leverage above {self.caps.max_leverage}")
+        cooling = await self.cooldown(trade.base, pair_of(trade))
+        if cooling is not None and self._clock.now() < cooling.until:
+            until = f"{cooling.until:%H:%M} UTC"
+            return Refusal(
+                "cooling", f"this pair failed lately and rests until {until}"
+            )
+        return None
+
+    async def cooldown(
+        self, base: Base, venues: tuple[VenueId, VenueId]
+    ) -> Cooldown | None:
+        """Return the stored pause of a pair, also one that is over."""
+        stored = await self._halts.cooldowns()
+        return next(
+            (each for each in stored if each.base == base and each.venues == venues),
+            None,
+        )
+
+    async def second_leg_refusal(self, trade: Trade) -> Refusal | None:
+        """Return why the second leg may not follow the first, None if it may."""
+        halts = [halt for halt in await self._halts.halts() if not _is_soft_start(halt)]
+        leg = trade.second.instrument
+        halt = strictest(halts, leg.venue_id, leg.symbol)
+        return None if halt is None else Refusal(halt.state.value, halt.reason)
+
+
+def _is_soft_start(halt: Halt) -> bool:
+    return halt.key == STARTUP_KEY and halt.state is TradingState.REDUCING
