@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import logging
+import re
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from core.errors import UnknownTokenError, UnknownTradeError, VenueError
+from core.limits import PAUSE_KEY
+from core.model.alert import Alert, AlertKind, AlertLevel
+from core.model.control import GLOBAL_SCOPE, Event, Halt, Preferences, TradingState
+from core.model.health import Health, VenueHealth
+from core.model.instrument import TokenRow
+from core.model.position import Portfolio
+from core.model.units import Base
+from core.positions import value_trade
+from core.quotes import Person, Quote
+
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from collections.abc import Mapping
+    from datetime import datetime
     from decimal import Decimal
 
-    from core.model.control import AlertDelivery, Preferences
-    from core.model.health import Health
-    from core.model.instrument import Availability, TokenRow
+    from core.alerts import SpreadWatch
+    from core.health import VenueMonitor
+    from core.model.control import AlertDelivery
+    from core.model.instrument import Availability
     from core.model.opportunity import Opportunity, ScanResult
-    from core.model.plan import ClosePlan, OpenPlan
-    from core.model.position import Portfolio, Position
+    from core.model.order import Balance
+    from core.model.position import Position
     from core.model.trade import Trade
     from core.model.units import (
-        Base,
         ChatId,
         MessageId,
         Mode,
@@ -28,19 +44,27 @@ if TYPE_CHECKING:
         VenueId,
     )
     from core.model.venue import VenueRules
+    from core.ports import (
+        Clock,
+        Halts,
+        Outbox,
+        Plans,
+        PreferenceStore,
+        Trades,
+        TradingVenue,
+    )
+    from core.quotes import Quotes
+    from core.reconcile import Reconciler
+    from core.runtime import Nursery
+    from core.scanner import Scanner
 
+__all__ = ["Engine", "EngineFacts", "EngineParts", "Quote", "TokenView"]
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A plan and the secret its confirm button carries."""
+log = logging.getLogger(__name__)
 
-    plan_id: PlanId
-    nonce: Nonce
-    body: OpenPlan | ClosePlan
-    quoted_at: datetime
-    expires_at: datetime
-    passed_over: tuple[tuple[Base, str], ...] = ()
-    """What "Enter best" skipped before this one, and why."""
+BALANCE_LIMIT = timedelta(seconds=2)
+PARK_LIMIT = timedelta(seconds=10)
+"""How long running work may take to finish when the process stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,47 +88,93 @@ class EngineFacts:
     scan_interval: timedelta
     min_spread_per_hour: Decimal
     min_volume_usd: Decimal
+    alert_spread_per_hour: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineParts:
+    """What an engine is made of."""
+
+    facts: EngineFacts
+    clock: Clock
+    nursery: Nursery
+    scanner: Scanner
+    monitor: VenueMonitor
+    watch: SpreadWatch
+    quotes: Quotes
+    reconciler: Reconciler
+    accounts: Mapping[VenueId, TradingVenue]
+    plans: Plans
+    trades: Trades
+    halts: Halts
+    preferences: PreferenceStore
+    outbox: Outbox
 
 
 class Engine:
     """Every use case."""
 
-    facts: EngineFacts
+    def __init__(self, parts: EngineParts) -> None:
+        self.facts = parts.facts
+        self._parts = parts
+        self._started_at = parts.clock.now()
+        self._is_checking = True
 
     # --- life -----------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Load the stored cache, void old cards, reconcile trades; then entries open.
+        """Void old cards, load the stored cache, and start checking trades.
 
-        Returns once chat may be served; reconciliation goes on as a task.
+        Returns once chat may be served; the check and the first scan go on as tasks,
+        and entries stay off until the check is done.
         """
-        raise NotImplementedError
+        await self._parts.reconciler.hold_entries()
+        voided = await self._parts.plans.void_unused()
+        await self._parts.scanner.availability.load()
+        log.info("started mode=%s voided_plans=%d", self.facts.mode, voided)
+        self._parts.nursery.start(self._check_at_start(), name="start-up check")
+        self._parts.nursery.start(self._first_look(), name="first look")
 
     async def stop(self) -> None:
         """Finish or park running work within 10 s."""
-        raise NotImplementedError
+        left = await self._parts.nursery.drain(PARK_LIMIT)
+        if left:
+            log.warning("parked work tasks=%d", left)
+        await self._parts.nursery.cancel()
+
+    async def _check_at_start(self) -> None:
+        await self._parts.reconciler.at_start()
+        self._is_checking = False
+
+    async def _first_look(self) -> None:
+        await self.refresh_availability()
+        await self.scan_if_idle()
 
     # --- see ------------------------------------------------------------------------
 
     async def refresh_availability(self) -> Availability:
         """Read every venue's list anew and store it."""
-        raise NotImplementedError
+        return await self._parts.scanner.availability.refresh()
 
     async def scan(self) -> ScanResult:
         """Read all rates and rank; a caller during a running scan gets its result."""
-        raise NotImplementedError
+        return await self._parts.scanner.scan()
 
     async def scan_if_idle(self) -> None:
         """Scan unless one runs (timer): a late scan is skipped, not queued."""
-        raise NotImplementedError
+        if self._parts.scanner.is_running:
+            log.warning("scan skipped: the last one is still running")
+            return
+        result = await self._parts.scanner.scan()
+        await self._parts.watch.consider(result, await self.preferences())
 
     def latest_scan(self) -> ScanResult | None:
         """Return the last scan, None before the first."""
-        raise NotImplementedError
+        return self._parts.scanner.latest
 
     def availability(self) -> Availability | None:
         """Return the cache as it is, None before the first read."""
-        raise NotImplementedError
+        return self._parts.scanner.availability.current
 
     def token(self, token: str) -> TokenView:
         """Return one token; 1000PEPE, kPEPE and pepe all mean PEPE.
@@ -112,11 +182,71 @@ class Engine:
         Raises:
             UnknownTokenError: no venue lists it and it is not configured.
         """
-        raise NotImplementedError
+        row = self._row(token)
+        pair, _ = self._parts.scanner.judge(row.base)
+        return TokenView(row, self.latest_scan(), pair)
+
+    def _row(self, token: str) -> TokenRow:
+        current = self.availability()
+        if current is not None:
+            for name in _readings(token):
+                if Base(name) in current.rows:
+                    return current.rows[Base(name)]
+        raise UnknownTokenError(token)
 
     async def health(self) -> Health:
         """Return the state of everything."""
-        raise NotImplementedError
+        parts = self._parts
+        halts = await parts.halts.halts()
+        waiting, oldest = await parts.outbox.depth()
+        latest = parts.scanner.latest
+        return Health(
+            at=parts.clock.now(),
+            mode=self.facts.mode,
+            trading=_overall(halts),
+            halts=halts,
+            venues=tuple(self._venue_health(v.venue_id) for v in self.facts.venues),
+            scanned_at=None if latest is None else latest.at,
+            scan_took=parts.scanner.took,
+            outbox_waiting=waiting,
+            outbox_oldest=oldest,
+            open_trades=len(await parts.trades.trades_in_progress()),
+            started_at=self._started_at,
+            is_checking=self._is_checking,
+        )
+
+    def _venue_health(self, venue_id: VenueId) -> VenueHealth:
+        answering = self._parts.monitor.of(venue_id)
+        latest = self._parts.scanner.latest
+        status = next(
+            (v for v in (latest.venues if latest else ()) if v.venue_id == venue_id),
+            None,
+        )
+        return VenueHealth(
+            venue_id=venue_id,
+            is_ok=answering.trouble is None and status is not None,
+            latency=answering.latency,
+            age=self._age_of(venue_id, latest),
+            failures=answering.failures,
+            failing_since=answering.failing_since,
+            error=None if answering.trouble is None else answering.trouble.detail,
+            instruments=0 if status is None else status.instruments,
+            rates=0 if status is None else status.rates,
+        )
+
+    def _age_of(self, venue_id: VenueId, latest: ScanResult | None) -> timedelta | None:
+        if latest is None:
+            return None
+        newest = max(
+            (
+                each.observed_at
+                for found in latest.snapshots.values()
+                for each in found
+                if each.instrument.venue_id == venue_id
+            ),
+            default=None,
+        )
+        return None if newest is None else self._parts.clock.now() - newest
 
     # --- decide ---------------------------------------------------------------------
 
@@ -136,7 +266,12 @@ class Engine:
         Raises:
             CoreError: why it cannot be offered; nothing was ordered.
         """
-        raise NotImplementedError
+        return await self._parts.quotes.open(
+            self._row(token).base,
+            venues=venues,
+            size_usd=size_usd,
+            person=Person(user_id, chat_id),
+        )
 
     async def quote_best(
         self, *, size_usd: Decimal | None = None, user_id: UserId, chat_id: ChatId
@@ -146,7 +281,8 @@ class Engine:
         Raises:
             NothingFitsError: none did; it names why for each.
         """
-        raise NotImplementedError
+        person = Person(user_id, chat_id)
+        return await self._parts.quotes.best(size_usd=size_usd, person=person)
 
     async def quote_close(
         self, trade_id: TradeId, *, user_id: UserId, chat_id: ChatId
@@ -156,15 +292,16 @@ class Engine:
         Raises:
             CoreError: unknown or busy trade, or a venue that does not answer.
         """
-        raise NotImplementedError
+        person = Person(user_id, chat_id)
+        return await self._parts.quotes.close(trade_id, person=person)
 
     async def issue(self, plan_id: PlanId, message_id: MessageId) -> None:
         """Bind a drafted plan to the message that shows it."""
-        raise NotImplementedError
+        await self._parts.quotes.issue(plan_id, message_id)
 
     async def discard(self, plan_id: PlanId) -> None:
         """Void a plan whose card was replaced or could not be sent."""
-        raise NotImplementedError
+        await self._parts.quotes.discard(plan_id)
 
     async def confirm(
         self, nonce: Nonce, *, user_id: UserId, chat_id: ChatId, message_id: MessageId
@@ -175,7 +312,8 @@ class Engine:
             PlanGoneError: late, twice, foreign, void; nothing was ordered.
             CoreError: paused, reconciling; nothing was ordered.
         """
-        raise NotImplementedError
+        person = Person(user_id, chat_id)
+        return await self._parts.quotes.confirm(nonce, person, message_id)
 
     async def cancel(
         self, nonce: Nonce, *, user_id: UserId, chat_id: ChatId, message_id: MessageId
@@ -185,13 +323,24 @@ class Engine:
         Raises:
             PlanGoneError: it was already used, expired or void.
         """
-        raise NotImplementedError
+        person = Person(user_id, chat_id)
+        await self._parts.quotes.cancel(nonce, person, message_id)
 
     # --- hold -----------------------------------------------------------------------
 
     async def portfolio(self) -> Portfolio:
         """Return every open trade valued now; a silent venue leaves its parts None."""
-        raise NotImplementedError
+        trades = await self._parts.trades.trades_in_progress()
+        positions = [await self._value(trade) for trade in trades]
+        answers = await asyncio.gather(
+            *(self._balance(account) for account in self._parts.accounts.values())
+        )
+        return Portfolio(
+            positions=tuple(positions),
+            balances=tuple(each for each in answers if each is not None),
+            valued_at=self._parts.clock.now(),
+            is_checking=self._is_checking,
+        )
 
     async def position(self, trade_id: TradeId) -> Position:
         """Return one trade valued now, also an ended one.
@@ -199,42 +348,132 @@ class Engine:
         Raises:
             UnknownTradeError: there is none.
         """
-        raise NotImplementedError
+        trade = await self._parts.trades.trade(trade_id)
+        if trade is None:
+            raise UnknownTradeError(trade_id)
+        return await self._value(trade)
+
+    async def hold_tick(self) -> None:
+        """Book funding and compare open trades with the venues (timer)."""
+        if self._is_checking:
+            return
+        await self._parts.reconciler.book_funding()
+        await self._parts.reconciler.check_positions()
+
+    async def _value(self, trade: Trade) -> Position:
+        rates = self._parts.scanner.rates
+        known = (rates.fresh(leg.instrument) for leg in trade.legs)
+        return value_trade(
+            trade,
+            await self._parts.trades.fills_of(trade.trade_id),
+            await self._parts.trades.payments_of(trade.trade_id),
+            {each.instrument.venue_id: each for each in known if each is not None},
+            self._parts.clock.now(),
+        )
+
+    async def _balance(self, account: TradingVenue) -> Balance | None:
+        try:
+            async with asyncio.timeout(BALANCE_LIMIT.total_seconds()):
+                return await account.balance()
+        except (VenueError, TimeoutError):
+            return None
 
     # --- control --------------------------------------------------------------------
 
     async def pause(self, user_id: UserId) -> bool:
         """Turn entries off; closing always works. False if they were off already."""
-        raise NotImplementedError
+        if any(h.key == PAUSE_KEY for h in await self._parts.halts.halts()):
+            return False
+        halt = Halt(
+            scope=GLOBAL_SCOPE,
+            key=PAUSE_KEY,
+            state=TradingState.REDUCING,
+            reason=f"paused by user {user_id}",
+            since=self._parts.clock.now(),
+            by=user_id,
+        )
+        await self._parts.halts.set_halt(halt, self._event(user_id, "paused entries"))
+        return True
 
     async def resume(self, user_id: UserId) -> bool:
         """Turn entries on again. False if they were on already."""
-        raise NotImplementedError
+        event = self._event(user_id, "resumed entries")
+        return await self._parts.halts.clear_halt(GLOBAL_SCOPE, PAUSE_KEY, event)
 
     async def preferences(self) -> Preferences:
         """Return what chat has chosen, or the settings' defaults."""
-        raise NotImplementedError
+        stored = await self._parts.preferences.preferences()
+        return stored or Preferences(self.facts.alert_spread_per_hour)
 
     async def set_alert_spread(self, per_hour: Decimal, user_id: UserId) -> Preferences:
         """Set the smallest hourly spread worth a push."""
-        raise NotImplementedError
+        before = await self.preferences()
+        change = f"{before.alert_spread_per_hour} -> {per_hour}"
+        after = replace(before, alert_spread_per_hour=per_hour)
+        return await self._prefer(after, "alert spread per hour", change, user_id)
 
     async def set_delivery(
         self, delivery: AlertDelivery, user_id: UserId
     ) -> Preferences:
         """Set how pushes on new spreads arrive."""
-        raise NotImplementedError
+        before = await self.preferences()
+        change = f"{before.opportunity_delivery} -> {delivery}"
+        after = replace(before, opportunity_delivery=delivery)
+        return await self._prefer(after, "alert delivery", change, user_id)
 
     async def mute(
         self, base: Base, until: datetime | None, user_id: UserId
     ) -> Preferences:
         """Silence one token's pushes until a moment; None is for good."""
-        raise NotImplementedError
+        before = await self.preferences()
+        after = replace(before, muted={**before.muted, base: until})
+        return await self._prefer(after, "muted", f"{base} until {until}", user_id)
 
     async def unmute(self, base: Base, user_id: UserId) -> Preferences:
         """Let one token's pushes through again."""
-        raise NotImplementedError
+        before = await self.preferences()
+        rest = {name: until for name, until in before.muted.items() if name != base}
+        return await self._prefer(replace(before, muted=rest), "unmuted", base, user_id)
 
     async def report_stranger(self, user_id: int) -> None:
         """Tell owners, at most once an hour, that a stranger wrote."""
-        raise NotImplementedError
+        now = self._parts.clock.now()
+        await self._parts.outbox.put(
+            Alert(
+                kind=AlertKind.STRANGER,
+                level=AlertLevel.INFO,
+                dedupe_key=f"stranger:{now:%Y-%m-%dT%H}",
+                facts={"user_id": str(user_id)},
+                created_at=now,
+                expires_at=now + timedelta(hours=6),
+            )
+        )
+
+    async def _prefer(
+        self, value: Preferences, what: str, detail: str, user_id: UserId
+    ) -> Preferences:
+        event = self._event(user_id, what, detail)
+        await self._parts.preferences.save_preferences(value, event)
+        return value
+
+    def _event(self, user_id: UserId, what: str, detail: str = "") -> Event:
+        return Event(self._parts.clock.now(), f"user {user_id}", what, detail)
+
+
+def _overall(halts: tuple[Halt, ...]) -> TradingState:
+    states = {halt.state for halt in halts if halt.scope == GLOBAL_SCOPE}
+    for state in (TradingState.HALTED, TradingState.REDUCING):
+        if state in states:
+            return state
+    return TradingState.ACTIVE
+
+
+def _readings(token: str) -> tuple[str, ...]:
+    """Return the ways to read a typed token, the plainest first."""
+    plain = token.strip().upper()
+    forms = (
+        re.sub(r"^1(?:0{3,6}|M)(?=\D)", "", plain),
+        re.sub(r"(?<=\D)1(?:0{3,6})$", "", plain),
+        re.sub(r"^K(?=[A-Z])", "", plain),
+    )
+    return (plain, *forms)

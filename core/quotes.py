@@ -1,0 +1,502 @@
+"""Decide with a person: price a plan, store it under a secret, claim it on one tap.
+
+A plan is priced from both books at the moment of asking. Its confirm button carries a
+secret of which only the hash is stored; the claim is one conditional update, so
+one plan leads to at most one trade however often and by whomever it is pressed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from core.errors import (
+    AlreadyHeldError,
+    CoolingDownError,
+    CoreError,
+    MarginError,
+    NoPairError,
+    NothingFitsError,
+    NotYoursError,
+    PausedError,
+    PlanExpiredError,
+    PlanPendingError,
+    PlanUsedError,
+    PlanVoidError,
+    ReconcilingError,
+    TradeBusyError,
+    UnknownTokenError,
+    UnknownTradeError,
+    VenueDownError,
+    VenueError,
+)
+from core.limits import PAUSE_KEY, STARTUP_KEY, strictest
+from core.liquidity import PairBooks
+from core.model.commit import Claim
+from core.model.control import Event
+from core.model.opportunity import Opportunity
+from core.model.plan import OpenPlan, PlanState, StoredPlan
+from core.model.trade import Trade, TradeLeg, TradeState, advance_trade
+from core.model.units import Nonce, PlanId, TradeId
+from core.opportunities import best_pair
+from core.planning import (
+    build_close_plan,
+    build_open_plan,
+    margin_needed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from decimal import Decimal
+
+    from core.execution import Execution
+    from core.limits import Limits
+    from core.model.instrument import Instrument, TokenRow
+    from core.model.order import Balance
+    from core.model.plan import ClosePlan, PlanLeg
+    from core.model.units import Base, ChatId, MessageId, UserId, VenueId
+    from core.model.venue import VenueRules
+    from core.ports import (
+        Clock,
+        Halts,
+        Ids,
+        OrderBooks,
+        Plans,
+        Trades,
+        TradingVenue,
+    )
+    from core.scanner import Scanner
+
+CLOSE_TTL = timedelta(seconds=120)
+READ_LIMIT = timedelta(seconds=5)
+"""All reads of one quote together."""
+MOST_BOOK_READS = 10
+"""How many pairs "Enter best" prices before it gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks, and in which chat."""
+
+    user_id: UserId
+    chat_id: ChatId
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A plan and the secret its confirm button carries."""
+
+    plan_id: PlanId
+    nonce: Nonce
+    body: OpenPlan | ClosePlan
+    quoted_at: datetime
+    expires_at: datetime
+    passed_over: tuple[tuple[Base, str], ...] = ()
+    """What "Enter best" skipped before this one, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteRules:
+    """What quotes are made with unless a person says otherwise."""
+
+    size_usd: Decimal
+    leverage: Decimal
+    ttl: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteParts:
+    """What quotes are made of."""
+
+    scanner: Scanner
+    books: Mapping[VenueId, OrderBooks]
+    accounts: Mapping[VenueId, TradingVenue]
+    rules: Mapping[VenueId, VenueRules]
+    plans: Plans
+    trades: Trades
+    halts: Halts
+    limits: Limits
+    execution: Execution
+    clock: Clock
+    ids: Ids
+    quoting: QuoteRules
+
+
+class Quotes:
+    """Prices plans and turns one tap into one trade."""
+
+    def __init__(self, parts: QuoteParts) -> None:
+        self._parts = parts
+
+    # --- price ------------------------------------------------------------------------
+
+    async def open(
+        self,
+        base: Base,
+        *,
+        venues: tuple[VenueId, VenueId] | None,
+        size_usd: Decimal | None,
+        person: Person,
+    ) -> Quote:
+        """Price an entry of one token and store it as a draft.
+
+        Raises:
+            CoreError: why it cannot be offered.
+        """
+        row = self._row(base)
+        pair = self._ranked(base) if venues is None else self._named(row, venues)
+        await self._check_entry(pair)
+        body = await self._price_open(pair, size_usd)
+        return await self._draft(body, person, self._parts.quoting.ttl)
+
+    async def best(self, *, size_usd: Decimal | None, person: Person) -> Quote:
+        """Price the first pair of the ranking that fits and store it as a draft.
+
+        Raises:
+            NothingFitsError: none fits; it names why for each.
+        """
+        result = self._parts.scanner.latest or await self._parts.scanner.scan()
+        balances = await self._balances(tuple(self._parts.accounts))
+        passed: list[tuple[Base, str]] = []
+        reads = 0
+        for pair in result.opportunities:
+            why = self._too_dear(pair, balances, size_usd)
+            if why is None and reads >= MOST_BOOK_READS:
+                break
+            if why is None:
+                reads += 1
+                try:
+                    await self._check_entry(pair)
+                    body = await self._price_open(pair, size_usd)
+                except (PausedError, ReconcilingError):
+                    raise
+                except CoreError as error:
+                    why = str(error)
+                else:
+                    quote = await self._draft(body, person, self._parts.quoting.ttl)
+                    return replace(quote, passed_over=tuple(passed))
+            passed.append((pair.base, why))
+        raise NothingFitsError(tuple(passed))
+
+    async def close(self, trade_id: TradeId, *, person: Person) -> Quote:
+        """Price a close now and store it as a draft.
+
+        Raises:
+            CoreError: unknown or busy trade, or a venue that does not answer.
+        """
+        trade = await self._parts.trades.trade(trade_id)
+        if trade is None:
+            raise UnknownTradeError(trade_id)
+        if trade.state is not TradeState.OPEN:
+            raise TradeBusyError(trade.trade_id, trade.state.value)
+        long, short = trade.long.instrument, trade.short.instrument
+        books, balances = await asyncio.gather(
+            self._pair_books(long, short),
+            self._balances((long.venue_id, short.venue_id)),
+        )
+        known = (self._parts.scanner.rates.fresh(each) for each in (long, short))
+        body = build_close_plan(
+            trade,
+            await self._parts.trades.fills_of(trade_id),
+            await self._parts.trades.payments_of(trade_id),
+            books=books,
+            snapshots={s.instrument.venue_id: s for s in known if s is not None},
+            balances=balances,
+        )
+        return await self._draft(body, person, CLOSE_TTL)
+
+    def _row(self, base: Base) -> TokenRow:
+        current = self._parts.scanner.availability.current
+        row = None if current is None else current.rows.get(base)
+        if row is None:
+            raise UnknownTokenError(base)
+        return row
+
+    def _ranked(self, base: Base) -> Opportunity:
+        pair, skips = self._parts.scanner.judge(base)
+        if pair is None:
+            why = "; ".join(f"{s.reason.value}: {s.detail}" for s in skips)
+            raise NoPairError(base, why or "no fresh rates yet")
+        return pair
+
+    def _named(self, row: TokenRow, venues: tuple[VenueId, VenueId]) -> Opportunity:
+        sides = []
+        for venue_id in venues:
+            instrument = row.instruments.get(venue_id)
+            if instrument is None:
+                raise NoPairError(row.base, f"{venue_id} does not list it")
+            snapshot = self._parts.scanner.rates.fresh(instrument)
+            if snapshot is None:
+                raise NoPairError(row.base, f"{venue_id} shows no fresh rate")
+            sides.append(snapshot)
+        _, mismatches = best_pair(sides)
+        if mismatches:
+            raise NoPairError(row.base, mismatches[0].detail)
+        return Opportunity(row.base, sides[0], sides[1])
+
+    async def _check_entry(self, pair: Opportunity) -> None:
+        """Refuse what could never be confirmed, before a card offers it."""
+        await self._check_scopes(pair.long.instrument, pair.short.instrument)
+        first, second = sorted(
+            each.instrument.venue_id for each in (pair.long, pair.short)
+        )
+        cooling = await self._parts.limits.cooldown(pair.base, (first, second))
+        if cooling is not None and self._parts.clock.now() < cooling.until:
+            raise CoolingDownError(pair.base, cooling.until)
+        for trade in await self._parts.trades.trades_in_progress():
+            for leg in trade.legs:
+                if trade.base == pair.base and leg.instrument.venue_id in {
+                    first,
+                    second,
+                }:
+                    detail = f"trade {trade.trade_id} holds it"
+                    raise AlreadyHeldError(pair.base, leg.instrument.venue_id, detail)
+
+    async def _check_scopes(self, *instruments: Instrument) -> None:
+        halts = await self._parts.halts.halts()
+        for each in instruments:
+            halt = strictest(halts, each.venue_id, each.symbol)
+            if halt is None:
+                continue
+            if halt.key == STARTUP_KEY:
+                raise ReconcilingError
+            reason = "by you" if halt.key == PAUSE_KEY else halt.reason
+            raise PausedError(reason, halt.since)
+
+    async def _price_open(
+        self, pair: Opportunity, size_usd: Decimal | None
+    ) -> OpenPlan:
+        long, short = pair.long.instrument, pair.short.instrument
+        books, balances = await asyncio.gather(
+            self._pair_books(long, short),
+            self._balances((long.venue_id, short.venue_id)),
+        )
+        return build_open_plan(
+            pair,
+            books,
+            rules=self._parts.rules,
+            balances=balances,
+            size_usd=size_usd or self._parts.quoting.size_usd,
+            leverage=self._parts.quoting.leverage,
+        )
+
+    def _too_dear(
+        self,
+        pair: Opportunity,
+        balances: Mapping[VenueId, Balance],
+        size_usd: Decimal | None,
+    ) -> str | None:
+        """Return why "Enter best" passes a pair over before any book is read."""
+        if pair.has_unknown_volume:
+            return "day volume of one side is not known"
+        for side in (pair.long, pair.short):
+            venue_id = side.instrument.venue_id
+            balance = balances.get(venue_id)
+            if balance is None:
+                return f"{self._parts.rules[venue_id].title} does not answer"
+            needed = margin_needed(
+                size_usd or self._parts.quoting.size_usd,
+                self._parts.quoting.leverage,
+                self._parts.rules[venue_id].taker_fee,
+            )
+            if balance.free_usd < needed:
+                return str(MarginError(venue_id, balance.free_usd, needed))
+        return None
+
+    async def _pair_books(self, long: Instrument, short: Instrument) -> PairBooks:
+        """Read both books at once.
+
+        Raises:
+            VenueDownError: one of them did not answer.
+        """
+        try:
+            async with asyncio.timeout(READ_LIMIT.total_seconds()):
+                first, second = await asyncio.gather(
+                    self._parts.books[long.venue_id].book(long),
+                    self._parts.books[short.venue_id].book(short),
+                )
+        except VenueError as error:
+            raise VenueDownError(error.venue_id, error.detail, None) from error
+        except TimeoutError as error:
+            detail = "no order book in time"
+            raise VenueDownError(long.venue_id, detail, None) from error
+        return PairBooks(long=first, short=second)
+
+    async def _balances(self, venue_ids: tuple[VenueId, ...]) -> dict[VenueId, Balance]:
+        """Read balances at once; a venue that does not answer is left out."""
+        answers = await asyncio.gather(
+            *(self._balance(venue_id) for venue_id in venue_ids)
+        )
+        return {each.venue_id: each for each in answers if each is not None}
+
+    async def _balance(self, venue_id: VenueId) -> Balance | None:
+        try:
+            async with asyncio.timeout(READ_LIMIT.total_seconds()):
+                return await self._parts.accounts[venue_id].balance()
+        except (VenueError, TimeoutError):
+            return None
+
+    async def _draft(
+        self, body: OpenPlan | ClosePlan, person: Person, ttl: timedelta
+    ) -> Quote:
+        nonce = Nonce(self._parts.ids.nonce())
+        now = self._parts.clock.now()
+        quote = Quote(PlanId(self._parts.ids.short()), nonce, body, now, now + ttl)
+        await self._parts.plans.draft(
+            StoredPlan(
+                plan_id=quote.plan_id,
+                nonce_hash=hash_of(nonce),
+                user_id=person.user_id,
+                chat_id=person.chat_id,
+                message_id=None,
+                body=body,
+                quoted_at=now,
+                expires_at=quote.expires_at,
+                state=PlanState.DRAFT,
+            )
+        )
+        return quote
+
+    async def issue(self, plan_id: PlanId, message_id: MessageId) -> None:
+        """Bind a draft to the message that shows it."""
+        await self._parts.plans.issue(plan_id, message_id)
+
+    async def discard(self, plan_id: PlanId) -> None:
+        """Void a plan whose card was replaced or could not be sent."""
+        await self._parts.plans.end(plan_id, PlanState.VOID)
+
+    # --- claim ------------------------------------------------------------------------
+
+    async def confirm(
+        self, nonce: Nonce, person: Person, message_id: MessageId
+    ) -> Trade:
+        """Use a plan and start its trade.
+
+        Raises:
+            CoreError: why not; nothing was ordered.
+        """
+        plan = await self._pressable(nonce, person, message_id)
+        if isinstance(plan.body, OpenPlan):
+            await self._check_scopes(
+                plan.body.first.instrument, plan.body.second.instrument
+            )
+            trade = self._new_trade(plan, plan.body, message_id)
+        else:
+            trade = await self._closing(plan, plan.body, message_id)
+        claim = Claim(
+            nonce_hash=plan.nonce_hash,
+            user_id=person.user_id,
+            chat_id=person.chat_id,
+            message_id=message_id,
+            now=self._parts.clock.now(),
+            trade=trade,
+            event=self._claimed(plan, trade, person),
+        )
+        if not await self._parts.plans.claim(claim):
+            await self._pressable(nonce, person, message_id)
+            raise PlanUsedError(None)
+        if isinstance(plan.body, OpenPlan):
+            self._parts.execution.start_open(trade)
+        else:
+            self._parts.execution.start_close(trade)
+        return trade
+
+    async def cancel(self, nonce: Nonce, person: Person, message_id: MessageId) -> None:
+        """End an issued plan.
+
+        Raises:
+            PlanGoneError: it cannot be ended any more.
+        """
+        plan = await self._pressable(nonce, person, message_id)
+        if not await self._parts.plans.end(plan.plan_id, PlanState.CANCELLED):
+            raise PlanUsedError(plan.trade_id)
+
+    async def _pressable(
+        self, nonce: Nonce, person: Person, message_id: MessageId
+    ) -> StoredPlan:
+        """Return the plan behind a button, or say why the button is dead."""
+        plan = await self._parts.plans.plan_of_nonce(hash_of(nonce))
+        if plan is None:
+            why = "it is not known"
+            raise PlanVoidError(why)
+        if (plan.user_id, plan.chat_id) != (person.user_id, person.chat_id):
+            raise NotYoursError
+        if plan.state is PlanState.DRAFT:
+            raise PlanPendingError
+        if plan.message_id != message_id:
+            raise NotYoursError
+        if plan.state is PlanState.USED:
+            raise PlanUsedError(plan.trade_id)
+        if plan.state in {PlanState.VOID, PlanState.CANCELLED}:
+            raise PlanVoidError(plan.state.value)
+        if (
+            plan.state is PlanState.EXPIRED
+            or self._parts.clock.now() >= plan.expires_at
+        ):
+            await self._parts.plans.end(plan.plan_id, PlanState.EXPIRED)
+            raise PlanExpiredError(plan.expires_at)
+        return plan
+
+    def _new_trade(
+        self, plan: StoredPlan, body: OpenPlan, message_id: MessageId
+    ) -> Trade:
+        return Trade(
+            trade_id=TradeId(self._parts.ids.short()),
+            plan_id=plan.plan_id,
+            base=body.base,
+            first=_leg(body.first),
+            second=_leg(body.second),
+            quantity_base=min(body.first.quantity_base, body.second.quantity_base),
+            leverage=body.leverage,
+            spread_per_hour=body.spread_per_hour,
+            bounds=body.bounds,
+            opened_by=plan.user_id,
+            chat_id=plan.chat_id,
+            message_id=message_id,
+            created_at=self._parts.clock.now(),
+            version=1,
+        )
+
+    async def _closing(
+        self, plan: StoredPlan, body: ClosePlan, message_id: MessageId
+    ) -> Trade:
+        trade = await self._parts.trades.trade(body.trade_id)
+        if trade is None:
+            raise UnknownTradeError(body.trade_id)
+        if trade.state is not TradeState.OPEN:
+            raise TradeBusyError(trade.trade_id, trade.state.value)
+        return replace(
+            advance_trade(trade, "T19"),
+            close_plan_id=plan.plan_id,
+            close_target_base=trade.quantity_base * 0,
+            close_rounds=0,
+            chat_id=plan.chat_id,
+            message_id=message_id,
+        )
+
+    def _claimed(self, plan: StoredPlan, trade: Trade, person: Person) -> Event:
+        verb = "open" if isinstance(plan.body, OpenPlan) else "close"
+        return Event(
+            at=self._parts.clock.now(),
+            who=f"user {person.user_id}",
+            what=f"confirmed {verb}",
+            detail=f"trade={trade.trade_id} plan={plan.plan_id} base={trade.base}",
+        )
+
+
+def hash_of(nonce: Nonce) -> str:
+    """Return what is stored of a button's secret: hex SHA-256."""
+    return hashlib.sha256(nonce.encode()).hexdigest()
+
+
+def _leg(leg: PlanLeg) -> TradeLeg:
+    return TradeLeg(
+        instrument=leg.instrument,
+        side=leg.side,
+        taker_fee=leg.taker_fee,
+        entry_rate_per_hour=None if leg.rate is None else leg.rate.per_hour,
+    )
