@@ -14,7 +14,6 @@ from core.limits import PAUSE_KEY
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import GLOBAL_SCOPE, Event, Halt, Preferences, TradingState
 from core.model.health import Health, VenueHealth
-from core.model.instrument import TokenRow
 from core.model.position import Portfolio
 from core.model.units import Base
 from core.positions import value_trade
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from core.alerts import SpreadWatch
     from core.health import VenueMonitor
     from core.model.control import AlertDelivery
-    from core.model.instrument import Availability
+    from core.model.instrument import Availability, TokenRow
     from core.model.opportunity import Opportunity, ScanResult
     from core.model.order import Balance
     from core.model.position import Position
