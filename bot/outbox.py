@@ -1,0 +1,210 @@
+"""Deliver stored alerts: by class, in order, at a chat's pace, until they are out.
+
+Each chat has at most one message on its way, so that one hanging chat holds up nobody
+else, and nothing here ever holds up an order.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from bot.cards.alert import alert_card
+from bot.cards.digest import missed_card
+from bot.messenger import Blocked, NoAnswer, Refused, Sent, TooFast
+from core.errors import StorageError
+from core.model.alert import AlertLevel
+from core.model.units import UserId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from bot.cards.look import Look
+    from bot.messenger import Delivery, Messenger
+    from core.model.alert import OutboxItem
+    from core.model.units import ChatId
+    from core.ports import Clock, Outbox, Tasks
+
+log = logging.getLogger(__name__)
+
+ROUND: Final = timedelta(seconds=0.25)
+RETRIES: Final = tuple(timedelta(seconds=s) for s in (1, 2, 5, 10, 30))
+PARKED: Final = timedelta(hours=1)
+"""How long a chat that blocked the bot is left alone; a word from it ends this."""
+OUTAGE: Final = timedelta(seconds=60)
+"""After this long without an answer the waiting news goes out as one summary."""
+SUMMARY_FROM: Final = 3
+_BATCH: Final = 200
+_REFUSED_LIMIT: Final = 3
+
+
+@dataclass(slots=True)
+class _Chat:
+    """What the courier knows of one chat; lost at a restart without harm."""
+
+    is_busy: bool = False
+    is_blocked: bool = False
+    failing_since: datetime | None = None
+
+
+class Courier:
+    """Takes what is due out of the outbox and brings it to its chats."""
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        messenger: Messenger,
+        look: Callable[[], Look],
+        clock: Clock,
+        tasks: Tasks,
+    ) -> None:
+        self._outbox, self._messenger = outbox, messenger
+        self._look, self._clock, self._tasks = look, clock, tasks
+        self._chats: dict[ChatId, _Chat] = {}
+
+    async def run(self) -> None:
+        """Deliver for ever; a broken round is logged and the next one tries again."""
+        while True:
+            try:
+                await self.round()
+            except StorageError:
+                log.exception("the outbox cannot be read")
+                await self._clock.sleep(RETRIES[2])
+            await self._clock.sleep(ROUND)
+
+    async def round(self) -> None:
+        """Start one delivery for each chat that has something due and is free."""
+        due = await self._outbox.due(self._clock.now(), _BATCH)
+        waiting: dict[ChatId, list[OutboxItem]] = {}
+        for item in due:
+            waiting.setdefault(item.chat_id, []).append(item)
+        for chat_id, items in waiting.items():
+            chat = self._chats.setdefault(chat_id, _Chat())
+            chosen = self._next(chat_id, items)
+            if chat.is_busy or chosen is None:
+                continue
+            chat.is_busy = True
+            work = self._work(chat, chosen, items)
+            self._tasks.start(work, name=f"outbox chat={chat_id}")
+
+    async def heard_from(self, chat_id: ChatId) -> None:
+        """Deliver again to a chat that had blocked the bot and now writes."""
+        chat = self._chats.get(chat_id)
+        if chat is not None and chat.is_blocked:
+            chat.is_blocked = False
+            await self._outbox.park_chat(chat_id, self._clock.now())
+
+    def _next(self, chat_id: ChatId, items: Sequence[OutboxItem]) -> OutboxItem | None:
+        """Return the first item the pace allows; a recent edit may be overtaken."""
+        zero = timedelta(0)
+        for item in items:
+            target = item.alert.edits_message_id
+            if target is not None:
+                if self._messenger.edit_wait(chat_id, target) <= zero:
+                    return item
+            elif self._messenger.message_wait(chat_id) <= zero:
+                return item
+            else:
+                return None
+        return None
+
+    async def _work(
+        self, chat: _Chat, item: OutboxItem, items: Sequence[OutboxItem]
+    ) -> None:
+        try:
+            missed = self._missed(chat, item, items)
+            if missed:
+                await self._summarise(chat, missed)
+            else:
+                await self._record(chat, item, await self._bring(item))
+        finally:
+            chat.is_busy = False
+
+    # --- one message ------------------------------------------------------------------
+
+    async def _bring(self, item: OutboxItem) -> Delivery:
+        alert = item.alert
+        card = alert_card(self._look(), alert)
+        user_id = UserId(item.chat_id)
+        if alert.edits_message_id is None:
+            return await self._messenger.send(
+                card, chat_id=item.chat_id, user_id=user_id
+            )
+        return await self._messenger.edit(
+            card,
+            chat_id=item.chat_id,
+            user_id=user_id,
+            message_id=alert.edits_message_id,
+        )
+
+    async def _record(self, chat: _Chat, item: OutboxItem, result: Delivery) -> None:
+        match result:
+            case Sent():
+                chat.failing_since = None
+                await self._outbox.sent(item.item_id, result.message_id)
+            case TooFast():
+                until = self._clock.now() + result.wait
+                await self._outbox.park_chat(item.chat_id, until)
+            case Blocked():
+                await self._park(chat, item.chat_id, result)
+            case NoAnswer():
+                chat.failing_since = chat.failing_since or self._clock.now()
+                await self._again(item, result.detail)
+            case Refused():
+                await self._refused(item, result)
+
+    async def _park(self, chat: _Chat, chat_id: ChatId, result: Blocked) -> None:
+        chat.is_blocked = True
+        log.warning("chat %s cannot be written to: %s", chat_id, result.detail)
+        await self._outbox.park_chat(chat_id, self._clock.now() + PARKED)
+
+    async def _again(self, item: OutboxItem, why: str) -> None:
+        wait = RETRIES[min(item.attempts, len(RETRIES) - 1)]
+        log.warning("outbox item=%s again in %s s: %s", item.item_id, wait.seconds, why)
+        await self._outbox.retry(item.item_id, self._clock.now() + wait, why)
+
+    async def _refused(self, item: OutboxItem, result: Refused) -> None:
+        if item.attempts + 1 < _REFUSED_LIMIT:
+            await self._again(item, result.detail)
+            return
+        log.error("outbox item=%s dropped: %s", item.item_id, result.detail)
+        await self._outbox.drop(item.item_id, result.detail)
+
+    # --- after an outage --------------------------------------------------------------
+
+    def _missed(
+        self, chat: _Chat, item: OutboxItem, items: Sequence[OutboxItem]
+    ) -> list[OutboxItem]:
+        """Return what one summary replaces: new messages that are not critical."""
+        since = chat.failing_since
+        if since is None or self._clock.now() - since < OUTAGE:
+            return []
+        if item.alert.edits_message_id is not None:
+            return []
+        missed = [
+            each
+            for each in items
+            if each.alert.edits_message_id is None
+            and each.alert.level is not AlertLevel.CRITICAL
+        ]
+        return missed if len(missed) >= SUMMARY_FROM else []
+
+    async def _summarise(self, chat: _Chat, missed: Sequence[OutboxItem]) -> None:
+        look = self._look()
+        cards = [alert_card(look, item.alert) for item in missed]
+        away = self._clock.now() - (chat.failing_since or self._clock.now())
+        card = missed_card(cards, away)
+        chat_id = missed[0].chat_id
+        result = await self._messenger.send(
+            card, chat_id=chat_id, user_id=UserId(chat_id)
+        )
+        if not isinstance(result, Sent):
+            await self._record(chat, missed[0], result)
+            return
+        chat.failing_since = None
+        for item in missed:
+            await self._outbox.sent(item.item_id, result.message_id)
