@@ -1,6 +1,8 @@
 """What goes wrong on purpose: which request, how often, and how it is spoiled.
 
 A fault is picked when its venue and endpoint match; the first that matches wins.
+Whoever sends a GET over a kept connection may repeat it by itself after `reset`
+(aiohttp does, once): let `times` be 2 to be sure that the caller notices.
 """
 
 from __future__ import annotations
@@ -29,6 +31,18 @@ _HTML: Final = (
     b"<html><head><title>502 Bad Gateway</title></head>"
     b"<body><center><h1>502 Bad Gateway</h1></center></body></html>"
 )
+_OVERLOADED: Final = {
+    "binance": b'{"code":-1008,"msg":"Request throttled by system-level protection."}',
+    "extended": b'{"status":"ERROR","error":{"code":503,"message":"Unavailable"}}',
+    "hyperliquid": b"null",
+    "lighter": b'{"code":503,"message":"service unavailable"}',
+}
+_TOO_MANY: Final = {
+    "binance": b'{"code":-1003,"msg":"Too many requests."}',
+    "extended": b'{"status":"ERROR","error":{"code":429,"message":"Rate limited"}}',
+    "hyperliquid": b"null",
+    "lighter": b'{"code":23000,"message":"Too Many Requests!"}',
+}
 KINDS: Final = frozenset({
     "timeout", "status", "429", "truncated", "reset", "html_200", "bad_json", "empty",
     "null", "slow_body", "stale", "broken_row", "drop_row",
@@ -105,11 +119,14 @@ class Faults:
         return None
 
 
-def changed_answer(fault: Fault, name: str, answer: Answer) -> Answer | None:
+def changed_answer(
+    fault: Fault, venue: str, name: str, answer: Answer
+) -> Answer | None:
     """Return what is answered instead, None if the transport itself misbehaves.
 
     Args:
         fault: what goes wrong.
+        venue: whose words an error is written in.
         name: which request this is, query included.
         answer: what would have been answered.
     """
@@ -120,30 +137,27 @@ def changed_answer(fault: Fault, name: str, answer: Answer) -> Answer | None:
         payload = spoil(json.loads(answer.body), fault.param)
         return Answer(json.dumps(payload).encode(), answer.status)
     make = _INSTEAD.get(fault.kind)
-    return None if make is None else make(fault, answer)
+    return None if make is None else make(fault, venue, answer)
 
 
-def _error_status(fault: Fault, _answer: Answer) -> Answer:
+def _error_status(fault: Fault, venue: str, _answer: Answer) -> Answer:
     status = int(fault.param or 502)
     if status == web.HTTPServiceUnavailable.status_code:
-        body = b'{"code":-1008,"msg":"Request throttled by system-level protection."}'
-        return Answer(body, status)
+        return Answer(_OVERLOADED[venue], status)
     return Answer(_HTML, status, "text/html")
 
 
-def _too_many(fault: Fault, _answer: Answer) -> Answer:
-    seconds = str(fault.param or 1)
-    body = b'{"code":-1003,"msg":"Too many requests."}'
-    return Answer(body, 429, headers={"Retry-After": seconds})
+def _too_many(fault: Fault, venue: str, _answer: Answer) -> Answer:
+    return Answer(_TOO_MANY[venue], 429, headers={"Retry-After": str(fault.param or 1)})
 
 
-_INSTEAD: Final[dict[str, Callable[[Fault, Answer], Answer]]] = {
+_INSTEAD: Final[dict[str, Callable[[Fault, str, Answer], Answer]]] = {
     "status": _error_status,
     "429": _too_many,
-    "html_200": lambda _, __: Answer(_HTML, 200, "text/html"),
-    "bad_json": lambda _, answer: Answer(answer.body[: len(answer.body) // 2]),
-    "empty": lambda _, __: Answer(b""),
-    "null": lambda _, __: Answer(b"null"),
+    "html_200": lambda _, __, ___: Answer(_HTML, 200, "text/html"),
+    "bad_json": lambda _, __, answer: Answer(answer.body[: len(answer.body) // 2]),
+    "empty": lambda _, __, ___: Answer(b""),
+    "null": lambda _, __, ___: Answer(b"null"),
 }
 
 

@@ -109,7 +109,7 @@ class Reception:
         if fault is not None:
             seen.fault = fault.kind
             name = f"{seen.venue} {seen.endpoint} {seen.query}"
-            changed = changed_answer(fault, name, answer)
+            changed = changed_answer(fault, seen.venue, name, answer)
             if changed is None:
                 return await misbehave(request, fault, answer, self.world.clock)
             answer = changed
