@@ -109,9 +109,20 @@ def _rounded_usd(size: Decimal) -> str:
     return "0.00"
 
 
+def big(value: Decimal | None) -> str:
+    """Return dollars in at most five cells for a table: 950, 12k, 3.4M; ? unknown."""
+    if value is None:
+        return "?"
+    for least, unit in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if value >= least:
+            short = plain(significant(value / least, 2)) + unit
+            return short if len(short) <= 5 else ">999" + unit  # noqa: PLR2004
+    return f"{value:.0f}"
+
+
 def whole_usd(value: Decimal | None) -> str:
     """Return a size that people chose: $500, not $500.00."""
-    if value is not None and value == value.to_integral_value():
+    if value is not None and 0 <= value == value.to_integral_value():
         return f"${value:,.0f}"
     return usd(value)
 
@@ -121,6 +132,16 @@ def usd_cell(value: Decimal | None, *, is_signed: bool = False) -> str:
     if value is None:
         return UNKNOWN
     return ascii_minus(usd(value, is_signed=is_signed))
+
+
+def gain_cell(value: Decimal | None, width: int = 7) -> str:
+    """Return a signed result without $ for a column whose head says $."""
+    if value is None:
+        return UNKNOWN
+    shown = usd_cell(value, is_signed=True).replace("$", "").replace(",", "")
+    if len(shown) <= width:
+        return shown
+    return f"{shown[0]}{abs(value) / 1000:.0f}k"
 
 
 # --- rates ----------------------------------------------------------------------------
@@ -161,16 +182,18 @@ def rate_cell(
 def _short_percent(size: Decimal, room: int) -> str:
     if size == 0:
         return "0"
-    for places in (3, 4):
-        text = f"{size:.{places}f}".removeprefix("0")
-        if size >= Decimal("0.005") or places == 4:  # noqa: PLR2004
-            break
+    text = f"{size:.{_places(size)}f}".removeprefix("0")
     if not any(one in "123456789" for one in text):
         return "~0"
-    while len(text) > room and "." in text:
-        places = len(text.split(".")[1]) - 1
-        text = f"{size:.{places}f}" if places > 0 else f"{size:.0f}"
     return text if len(text) <= room else ">" + "9" * (room - 1)
+
+
+def _places(percent: Decimal) -> int:
+    """Return decimals so that two or three digits show, at most four."""
+    for least, places in (("100", 0), ("10", 1), ("1", 2), ("0.01", 3)):
+        if percent >= Decimal(least):
+            return places
+    return 4
 
 
 def apr(fraction: Decimal | None) -> str:
@@ -211,7 +234,7 @@ def significant(value: Decimal, digits: int) -> Decimal:
     if value == 0:
         return value
     step = Decimal(1).scaleb(value.adjusted() - digits + 1)
-    return value.quantize(step, ROUND_HALF_EVEN) if step < 1 else round(value)
+    return value.quantize(min(step, Decimal(1)), ROUND_HALF_EVEN)
 
 
 def plain(value: Decimal) -> str:
@@ -230,10 +253,13 @@ def quantity(value: Decimal, width: int = 10) -> str:
     text = plain(value)
     if len(text) <= width:
         return text
-    for divisor, unit in ((Decimal(1000), "k"), (Decimal(10**6), "M")):
+    for divisor, unit in ((Decimal(10**6), "M"), (Decimal(1000), "k")):
         short = plain(significant(value / divisor, 5)) + unit
         if abs(value) >= divisor and len(short) <= width:
             return short
+    short = plain(significant(value, 5))
+    if len(short) <= width:
+        return short
     return f"{value:.2E}"
 
 

@@ -1,0 +1,137 @@
+"""Health in, card out: how many venues answer, who may trade, what waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.callbacks import Verb
+from bot.cards import numbers
+from bot.cards.card import Card
+from bot.cards.layout import folded, lines, rows_of, text
+from core.model.control import GLOBAL_SCOPE, TradingState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.cards.card import Button
+    from bot.cards.look import Look
+    from core.model.control import Halt
+    from core.model.health import Health, VenueHealth
+
+_MAX_HALTS = 6
+_MAX_ERRORS = 8
+
+
+def health_card(health: Health, look: Look) -> Card:
+    """Return the state of everything."""
+    html = lines(
+        _head(health, look),
+        _venue_table(health, look),
+        *(_trouble(one, look) for one in _failing(health)),
+        _halts(health.halts, look),
+        _work(health, look),
+        _life(health, look),
+    )
+    return Card(
+        html=html,
+        kind="health",
+        card_id=look.card_id,
+        rows=_buttons(health, look),
+    )
+
+
+def _head(health: Health, look: Look) -> str:
+    fine = sum(one.is_ok for one in health.venues)
+    return (
+        f"{fine} of {len(health.venues)} venues fine"
+        f" · {health.trading.value.upper()} · {look.badge}"
+    )
+
+
+def _venue_table(health: Health, look: Look) -> str:
+    head = f"VN {'ms':>5} {'age':>5} {'err':>3} {'list':>5} {'rates':>5}"
+    return numbers.table([head, *(_venue_row(one, look) for one in health.venues)])
+
+
+def _venue_row(one: VenueHealth, look: Look) -> str:
+    latency = (
+        "-" if one.latency is None else str(int(one.latency.total_seconds() * 1e3))
+    )
+    return (
+        f"{look.code(one.venue_id)} {latency[:5]:>5}"
+        f" {numbers.countdown(one.age):>5} {min(one.failures, 999):>3}"
+        f" {one.instruments:>5} {one.rates:>5}"
+    )
+
+
+def _failing(health: Health) -> Sequence[VenueHealth]:
+    return [one for one in health.venues if not one.is_ok][:_MAX_ERRORS]
+
+
+def _trouble(one: VenueHealth, look: Look) -> str:
+    since = ""
+    if one.failing_since is not None:
+        since = f" for {numbers.duration_text(look.now - one.failing_since)}"
+    return lines(
+        f"⚠️ {text(look.title(one.venue_id))} silent{since}, left out when too old",
+        folded(one.error or ""),
+    )
+
+
+def _halts(halts: Sequence[Halt], look: Look) -> str:
+    said = [
+        f"{_scope(halt, look)}: {text(halt.reason)}, since {numbers.moment(halt.since)}"
+        for halt in halts[:_MAX_HALTS]
+    ]
+    more = len(halts) - _MAX_HALTS
+    return lines(*said, f"and {more} more" if more > 0 else "")
+
+
+def _scope(halt: Halt, look: Look) -> str:
+    word = "entries off" if halt.state is TradingState.REDUCING else "halted"
+    if halt.scope == GLOBAL_SCOPE:
+        return word.capitalize()
+    venue, _, symbol = halt.scope.partition(":")
+    name = f"{look.title(venue)} {symbol}".strip()
+    return f"{text(name)} {word}"
+
+
+def _work(health: Health, look: Look) -> str:
+    parts = [
+        "No scan yet"
+        if health.scanned_at is None
+        else f"Scan {numbers.duration_text(look.now - health.scanned_at)} ago"
+    ]
+    if health.scan_took is not None:
+        parts[0] += f" ({health.scan_took.total_seconds():.1f} s)"
+    waiting = f"{health.outbox_waiting} messages waiting"
+    if health.outbox_oldest is not None:
+        age = numbers.duration_text(look.now - health.outbox_oldest)
+        waiting += f", oldest {age}"
+    return " · ".join([*parts, waiting])
+
+
+def _life(health: Health, look: Look) -> str:
+    pairs = (
+        "1 open pair" if health.open_trades == 1 else f"{health.open_trades} open pairs"
+    )
+    checking = " · checking positions" if health.is_checking else ""
+    up = numbers.duration_text(look.now - health.started_at)
+    return f"Up {up} · {pairs}{checking}"
+
+
+def _buttons(health: Health, look: Look) -> tuple[tuple[Button, ...], ...]:
+    is_paused = any(halt.key == "pause" for halt in health.halts)
+    switch = (
+        look.button("▶ Resume", Verb.RESUME)
+        if is_paused
+        else look.button("⏸ Pause", Verb.PAUSE)
+    )
+    return rows_of(
+        [switch] if look.can_trade else [],
+        [
+            look.button("🔄 Refresh", Verb.REFRESH),
+            look.button("📈 Top", Verb.SCREEN, "top"),
+            look.button("Positions", Verb.SCREEN, "pos"),
+        ],
+    )

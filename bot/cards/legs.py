@@ -1,0 +1,20 @@
+"""Lay out two legs side by side: one label, two columns, 33 cells at most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.cards.numbers import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LABEL, _COLUMN = 9, 11
+
+
+def leg_table(rows: Sequence[tuple[str, str, str]]) -> str:
+    """Return a block with a label and a column for each leg."""
+    return table(
+        f"{label:<{_LABEL}} {one:>{_COLUMN}} {two:>{_COLUMN}}"
+        for label, one, two in rows
+    )

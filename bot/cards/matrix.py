@@ -1,0 +1,347 @@
+"""Availability in, matrix card out; one token in, its rates and every hole's reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from bot.callbacks import Verb
+from bot.cards import numbers
+from bot.cards.card import Card
+from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
+from bot.cards.shown import ShownRow, pack_rows, pair_row
+from bot.cards.venues import venue_line
+from core.model.instrument import AbsenceReason, TokenStatus
+from core.model.opportunity import Opportunity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
+
+    from bot.cards.card import Button
+    from bot.cards.look import Look
+    from core.model.instrument import Availability, TokenRow
+    from core.model.market import FundingSnapshot
+    from core.model.opportunity import ScanResult, Skip
+    from core.model.units import VenueId
+
+PAGE_ROWS = 15
+MAX_VENUE_COLUMNS = 7
+MAX_PAIR_ROWS = 10
+MAX_OPEN_BUTTONS = 4
+_SIGNS = {TokenStatus.OK: "✅", TokenStatus.SINGLE: "⚠️", TokenStatus.NONE: "❌"}
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixView:
+    """Which part of the matrix, in which order."""
+
+    page: int = 0
+    sort: str = "pairs"
+    """pairs (most possible pairs first) or name."""
+
+
+def matrix_card(
+    cache: Availability | None, result: ScanResult | None, look: Look, view: MatrixView
+) -> Card:
+    """Return one page of tokens by venues, with hours between payments."""
+    if cache is None:
+        return Card(
+            html="The venues' lists are being read, ready in a few seconds.",
+            kind="matrix",
+            card_id=look.card_id,
+            rows=((look.button("🔄 Refresh", Verb.REFRESH),),),
+        )
+    ordered = _ordered(cache, view.sort)
+    page_rows, page, count = page_of(ordered, view.page, PAGE_ROWS)
+    html = lines(
+        _matrix_head(cache, look, (page, count)),
+        _matrix_table(page_rows, result, look) if page_rows else "",
+        "number = hours between payments · . not listed · x listed, not usable"
+        " · ? no rate now · n = possible pairs",
+        _unread(cache, look),
+    )
+    return Card(
+        html=html,
+        kind="matrix",
+        card_id=look.card_id,
+        rows=_matrix_buttons(page_rows, look, (page, count), view.sort),
+        shown={
+            "page": str(page),
+            "sort": view.sort,
+            "rows": pack_rows(ShownRow(base=row.base) for row in page_rows),
+        },
+    )
+
+
+def _ordered(cache: Availability, sort: str) -> Sequence[TokenRow]:
+    rows = sorted(cache.rows.values(), key=lambda row: row.base)
+    if sort == "name":
+        return rows
+    return sorted(rows, key=lambda row: -len(row.instruments))
+
+
+def _matrix_head(cache: Availability, look: Look, pages: tuple[int, int]) -> str:
+    counts = {
+        status: sum(row.status is status for row in cache.rows.values())
+        for status in TokenStatus
+    }
+    where = {
+        TokenStatus.OK: "on 2+ venues",
+        TokenStatus.SINGLE: "on one",
+        TokenStatus.NONE: "on none",
+    }
+    parts = [
+        f"{_SIGNS[status]} {count} {where[status]}"
+        for status, count in counts.items()
+        if count or status is TokenStatus.OK
+    ]
+    age = numbers.duration_text(look.now - cache.built_at)
+    return lines(" · ".join(parts), f"page {pages[0] + 1}/{pages[1]} · {age} old")
+
+
+def _matrix_table(
+    page_rows: Sequence[TokenRow], result: ScanResult | None, look: Look
+) -> str:
+    venues = list(look.venues)[:MAX_VENUE_COLUMNS]
+    head = "TOKEN    " + " ".join(look.code(venue) for venue in venues) + "   n"
+    body = (
+        f"{numbers.left(numbers.cut(row.base), 8)} "
+        + " ".join(f"{_cell(row, venue, result):>2}" for venue in venues)
+        + f" {row.pairs:>3}"
+        for row in page_rows
+    )
+    return numbers.table([head, *body])
+
+
+def _cell(row: TokenRow, venue_id: VenueId, result: ScanResult | None) -> str:
+    if venue_id in row.instruments:
+        found = _snapshots(row, result).get(venue_id)
+        return "?" if found is None else numbers.hours_cell(found.rate)
+    reason = row.absences.get(venue_id, AbsenceReason.NOT_LISTED)
+    return "." if reason is AbsenceReason.NOT_LISTED else "x"
+
+
+def _snapshots(
+    row: TokenRow, result: ScanResult | None
+) -> Mapping[VenueId, FundingSnapshot]:
+    found = result.snapshots.get(row.base, ()) if result else ()
+    return {one.instrument.venue_id: one for one in found}
+
+
+def _unread(cache: Availability, look: Look) -> str:
+    unread = [look.code(venue) for venue in look.venues if venue not in cache.read_at]
+    more = len(look.venues) - MAX_VENUE_COLUMNS
+    return lines(
+        f"⚠️ {', '.join(unread)}: list never read, shown as not listed"
+        if unread
+        else "",
+        f"{more} more venues on the token cards" if more > 0 else "",
+    )
+
+
+def _matrix_buttons(
+    page_rows: Sequence[TokenRow], look: Look, pages: tuple[int, int], sort: str
+) -> tuple[tuple[Button, ...], ...]:
+    tokens = [
+        look.button(numbers.cut(row.base), Verb.TOKEN, str(index))
+        for index, row in enumerate(page_rows)
+    ]
+    label, other = ("↕ By name", "name") if sort != "name" else ("↕ By pairs", "pairs")
+    return rows_of(
+        *grid(tokens),
+        page_buttons(look, *pages),
+        [
+            look.button("🔄 Refresh", Verb.REFRESH),
+            look.button(label, Verb.SORT, other),
+            look.button("📈 Top", Verb.SCREEN, "top"),
+        ],
+    )
+
+
+# --- one token ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """Everything known of one token."""
+
+    row: TokenRow
+    result: ScanResult | None
+    opportunity: Opportunity | None
+    is_muted: bool = False
+
+
+def token_card(facts: TokenFacts, look: Look, stale_after: timedelta) -> Card:
+    """Return one token: each venue's rate or why it has none, then the pairs."""
+    found = _snapshots(facts.row, facts.result)
+    pairs = _pairs(facts, found)
+    html = lines(
+        _token_head(facts, look),
+        _venue_table(facts.row, found, look),
+        _holes(facts, found, look),
+        _pair_table(pairs, look) if pairs else "",
+        f"{look.per} gross, before fees · iv = hours between payments · vol = 24 h, $",
+        _names(facts.row, look),
+        venue_line(facts.result, look, stale_after) if facts.result else "",
+    )
+    return Card(
+        html=html,
+        kind="token",
+        card_id=look.card_id,
+        rows=_token_buttons(pairs, look, is_muted=facts.is_muted),
+        shown={
+            "token": facts.row.base,
+            "rows": pack_rows(pair_row(pair) for pair in pairs),
+        },
+    )
+
+
+def _token_head(facts: TokenFacts, look: Look) -> str:
+    base = text(facts.row.base)
+    best = facts.opportunity
+    if best is not None:
+        long, short = best.long.instrument.venue_id, best.short.instrument.venue_id
+        spread = numbers.rate(best.spread_per_hour, look.rate_hours, is_signed=True)
+        return (
+            f"{base} long {look.code(long)}, short {look.code(short)} · {spread},"
+            f" {numbers.apr(best.gross_apr)} APR gross · {look.badge}"
+        )
+    listed = len(facts.row.instruments)
+    sign = _SIGNS[facts.row.status]
+    return f"{sign} {base} on {listed} of {len(look.venues)} venues · {look.badge}"
+
+
+def _pairs(
+    facts: TokenFacts, found: Mapping[VenueId, FundingSnapshot]
+) -> Sequence[Opportunity]:
+    """Return every pair of usable sides, best first; directions earn."""
+    skipped = {skip.venue_id for skip in _skips(facts)}
+    sides = [one for venue, one in found.items() if venue not in skipped]
+    made = (
+        Opportunity(facts.row.base, *sorted(pair, key=lambda one: one.rate.per_hour))
+        for pair in combinations(sides, 2)
+    )
+    return sorted(made, key=lambda pair: -pair.spread_per_hour)[:MAX_PAIR_ROWS]
+
+
+def _skips(facts: TokenFacts) -> Sequence[Skip]:
+    skips = facts.result.skips if facts.result else ()
+    return [
+        one for one in skips if one.base == facts.row.base and one.venue_id is not None
+    ]
+
+
+def _venue_table(
+    row: TokenRow, found: Mapping[VenueId, FundingSnapshot], look: Look
+) -> str:
+    per = f"%/{look.rate_hours}h"
+    head = f"VN {per:>7} {'iv':>2} {'next':>5} {'vol':>5} {'age':>5}"
+    body = []
+    for venue_id in look.venues:
+        snapshot = found.get(venue_id)
+        code = look.code(venue_id)
+        if snapshot is None:
+            sign = "?" if venue_id in row.instruments else _cell(row, venue_id, None)
+            body.append(f"{code} {sign:>7} {'.':>2} {'.':>5} {'.':>5} {'.':>5}")
+        else:
+            body.append(f"{code} {_venue_cells(snapshot, look)}")
+    return numbers.table([head, *body])
+
+
+def _venue_cells(one: FundingSnapshot, look: Look) -> str:
+    due = None if one.next_funding_at is None else one.next_funding_at - look.now
+    shown = numbers.rate_cell(
+        one.rate.per_hour, look.rate_hours, is_signed=True, width=7
+    )
+    return (
+        f"{shown:>7} "
+        f"{numbers.hours_cell(one.rate):>2} "
+        f"{numbers.countdown(due):>5} "
+        f"{numbers.big(one.volume_24h_usd):>5} "
+        f"{numbers.countdown(look.now - one.observed_at):>5}"
+    )
+
+
+_ABSENT = {
+    AbsenceReason.NOT_LISTED: "not listed",
+    AbsenceReason.DELISTED: "delisted",
+    AbsenceReason.SETTLING: "being settled, not traded",
+    AbsenceReason.PRE_MARKET: "pre-market contract, not traded",
+    AbsenceReason.DATED: "dated contract, no funding",
+    AbsenceReason.NON_CRYPTO: "not a crypto asset",
+    AbsenceReason.NOT_LINEAR: "not a linear contract",
+    AbsenceReason.OTHER_QUOTE: "other quote currency",
+    AbsenceReason.INACTIVE: "trading is stopped",
+    AbsenceReason.DUPLICATE: "a second contract of the same token",
+    AbsenceReason.MALFORMED: "the venue's entry could not be read",
+}
+
+
+def _holes(
+    facts: TokenFacts, found: Mapping[VenueId, FundingSnapshot], look: Look
+) -> str:
+    """Name every venue without a usable rate, and why."""
+    said = []
+    why = {one.venue_id: one for one in _skips(facts)}
+    for venue_id in look.venues:
+        skip = why.get(venue_id)
+        if skip is not None:
+            words = skip.detail or skip.reason.value.replace("_", " ")
+            said.append(f"{look.code(venue_id)} {words}")
+        elif venue_id not in facts.row.instruments:
+            absent = facts.row.absences.get(venue_id, AbsenceReason.NOT_LISTED)
+            said.append(f"{look.code(venue_id)} {_ABSENT[absent]}")
+        elif venue_id not in found:
+            said.append(f"{look.code(venue_id)} no fresh rate")
+    return text(" · ".join(said))
+
+
+def _pair_table(pairs: Sequence[Opportunity], look: Look) -> str:
+    per = f"/{look.rate_hours}h"
+    head = f"{'L>S':<5} {per:>7} {'APR':>6}"
+    body = (
+        f"{look.code(pair.long.instrument.venue_id)}>"
+        f"{look.code(pair.short.instrument.venue_id)} "
+        f"{numbers.rate_cell(pair.spread_per_hour, look.rate_hours):>7} "
+        f"{numbers.apr_cell(pair.gross_apr):>6}"
+        f"{' ?' if pair.has_unknown_volume else ''}"
+        for pair in pairs
+    )
+    return numbers.table([head, *body])
+
+
+def _names(row: TokenRow, look: Look) -> str:
+    """Name the contracts that count several units, such as 1000PEPE."""
+    said = [
+        f"{look.code(venue_id)} {one.native_name} = {numbers.plain(one.multiplier)}"
+        for venue_id, one in row.instruments.items()
+        if one.multiplier != 1
+    ]
+    return text(" · ".join(said) + f" {row.base}") if said else ""
+
+
+def _token_buttons(
+    pairs: Sequence[Opportunity], look: Look, *, is_muted: bool
+) -> tuple[tuple[Button, ...], ...]:
+    opens = [
+        look.button(
+            f"Open {look.code(pair.long.instrument.venue_id)}>"
+            f"{look.code(pair.short.instrument.venue_id)}…",
+            Verb.OPEN,
+            str(index),
+        )
+        for index, pair in enumerate(pairs[:MAX_OPEN_BUTTONS])
+        if pair.spread_per_hour > 0
+    ]
+    label, arg = ("🔔 Unmute", "off") if is_muted else ("🔕 Mute", "ever")
+    return rows_of(
+        *(grid(opens, 2) if look.can_trade else ()),
+        [look.button(label, Verb.MUTE, arg)] if look.can_trade else [],
+        [
+            look.button("🔄 Refresh", Verb.REFRESH),
+            look.button("◀ Top", Verb.SCREEN, "top"),
+            look.button("▦ Matrix", Verb.SCREEN, "matrix"),
+        ],
+    )

@@ -1,0 +1,206 @@
+"""Scan result in, ranking card out: best line first, then the page, then the age."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.callbacks import Verb
+from bot.cards import numbers
+from bot.cards.card import Card, Style
+from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
+from bot.cards.shown import pack_rows, pair_row
+from bot.cards.venues import venue_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+    from decimal import Decimal
+
+    from bot.cards.card import Button
+    from bot.cards.look import Look
+    from core.model.opportunity import Opportunity, ScanResult
+
+PAGE_ROWS = 10
+MAX_PAGE_ROWS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class TopView:
+    """Which part of the ranking, at which size."""
+
+    size_usd: Decimal
+    min_spread_per_hour: Decimal
+    stale_after: timedelta
+    page: int = 0
+    per_page: int = PAGE_ROWS
+    wanted: str = ""
+    """Start of a token name, or a venue code; empty shows everything."""
+
+
+def top_card(result: ScanResult | None, look: Look, view: TopView) -> Card:
+    """Return the ranking at the owner's size."""
+    if result is None:
+        return first_scan_card(look)
+    ranked = _wanted(result.opportunities, look, view.wanted)
+    page_rows, page, count = page_of(ranked, view.page, view.per_page)
+    start = page * view.per_page
+    html = lines(
+        _headline(ranked, result, look, view),
+        _table(page_rows, start, look) if page_rows else _why_empty(result),
+        _legend(page_rows, look),
+        venue_line(result, look, view.stale_after),
+        f"Filter: {text(view.wanted)} · /top shows all" if view.wanted else "",
+    )
+    return Card(
+        html=html,
+        kind="top",
+        card_id=look.card_id,
+        rows=_buttons(page_rows, start, look, (page, count)),
+        shown={
+            "page": str(page),
+            "per_page": str(view.per_page),
+            "wanted": view.wanted,
+            "rows": pack_rows(pair_row(one) for one in page_rows),
+        },
+    )
+
+
+def first_scan_card(look: Look) -> Card:
+    """Return what is shown until the first scan is done."""
+    return Card(
+        html=f"The first scan is running, ready in a few seconds · {look.badge}",
+        kind="top",
+        card_id=look.card_id,
+        rows=((look.button("🔄 Refresh", Verb.REFRESH),),),
+    )
+
+
+def filter_card(result: ScanResult | None, look: Look, wanted: str) -> Card:
+    """Return one chip per venue that narrows the ranking."""
+    codes = [look.code(one.venue_id) for one in result.venues] if result else []
+    chips = [
+        look.button(
+            f"{name} •" if name.upper() == wanted.upper() else name, Verb.FILTER, arg
+        )
+        for name, arg in [("All", "all"), *((code, code) for code in codes)]
+    ]
+    return Card(
+        html="Show only pairs with this venue? Or type /top and the start of a token.",
+        kind="top",
+        card_id=look.card_id,
+        rows=(*grid(chips, 5), (look.button("◀ Back", Verb.SCREEN, "top"),)),
+        shown={"wanted": wanted},
+    )
+
+
+def _wanted(
+    ranked: Sequence[Opportunity], look: Look, wanted: str
+) -> Sequence[Opportunity]:
+    if not wanted:
+        return ranked
+    codes = {look.code(venue_id): venue_id for venue_id in look.venues}
+    venue_id = codes.get(wanted.upper())
+    if venue_id is None:
+        start = wanted.upper()
+        return [one for one in ranked if one.base.upper().startswith(start)]
+    return [
+        one
+        for one in ranked
+        if venue_id in {one.long.instrument.venue_id, one.short.instrument.venue_id}
+    ]
+
+
+def gain_usd(per_hour: Decimal, look: Look, size_usd: Decimal) -> str:
+    """Return dollars per period at a size, gross."""
+    gain = numbers.usd(per_hour * look.rate_hours * size_usd, is_signed=True)
+    return f"{gain} per {look.rate_hours} h at {numbers.whole_usd(size_usd)}"
+
+
+def _headline(
+    ranked: Sequence[Opportunity], result: ScanResult, look: Look, view: TopView
+) -> str:
+    if ranked:
+        best = ranked[0]
+        gain = gain_usd(best.spread_per_hour, look, view.size_usd)
+        return f"Best: {text(best.base)} {gain}, gross · {look.badge}"
+    if view.wanted and result.opportunities:
+        return f"No pair matches {text(view.wanted)} now · {look.badge}"
+    least = numbers.rate(view.min_spread_per_hour, look.rate_hours)
+    return f"No spread above {least} now · {look.badge}"
+
+
+def _table(page_rows: Sequence[Opportunity], start: int, look: Look) -> str:
+    per = f"/{look.rate_hours}h"
+    head = f"#   {'TOKEN':<8} {'L>S':<5} {per:>6} {'APR':>5}"
+    body = (
+        f"{number:<3} "
+        f"{numbers.left(numbers.cut(one.base), 8)} "
+        f"{_pair(one, look)} "
+        f"{numbers.rate_cell(one.spread_per_hour, look.rate_hours):>6} "
+        f"{numbers.apr_cell(one.gross_apr, 5):>5}"
+        f"{'?' if one.has_unknown_volume else ''}"
+        for number, one in enumerate(page_rows, start + 1)
+    )
+    return numbers.table([head, *body])
+
+
+def _pair(one: Opportunity, look: Look) -> str:
+    long, short = one.long.instrument.venue_id, one.short.instrument.venue_id
+    return f"{look.code(long)}>{look.code(short)}"
+
+
+def _legend(page_rows: Sequence[Opportunity], look: Look) -> str:
+    if not page_rows:
+        return ""
+    words = f"{look.per} gross, before fees · L>S = long > short"
+    if any(one.has_unknown_volume for one in page_rows):
+        words += " · ? = 24 h volume unknown"
+    return words
+
+
+_REASONS = {
+    "single_venue": "on one venue only",
+    "not_listed": "not listed anywhere",
+    "below_min_spread": "spread too small",
+    "below_min_volume": "24 h volume too small",
+    "unknown_volume": "24 h volume unknown",
+    "stale": "data too old",
+    "venue_down": "venue silent",
+    "price_mismatch": "prices do not agree",
+}
+
+
+def _why_empty(result: ScanResult) -> str:
+    """Say what was dropped, the most frequent reason first."""
+    counted = Counter(skip.reason.value for skip in result.skips).most_common(4)
+    if not counted:
+        return "Nothing was found: no venue answered yet."
+    words = (
+        f"{count} {_REASONS.get(reason, reason.replace('_', ' '))}"
+        for reason, count in counted
+    )
+    return "Left out: " + " · ".join(words)
+
+
+def _buttons(
+    page_rows: Sequence[Opportunity], start: int, look: Look, pages: tuple[int, int]
+) -> tuple[tuple[Button, ...], ...]:
+    tokens = [
+        look.button(
+            f"{start + index + 1} {numbers.cut(one.base)}", Verb.TOKEN, str(index)
+        )
+        for index, one in enumerate(page_rows)
+    ]
+    best = look.button("⚡ Enter best", Verb.BEST, style=Style.SUCCESS)
+    return rows_of(
+        *grid(tokens),
+        page_buttons(look, *pages),
+        [best] if look.can_trade and page_rows else [],
+        [
+            look.button("🔄 Refresh", Verb.REFRESH),
+            look.button("⚙ Filter", Verb.FILTER),
+            look.button("▦ Matrix", Verb.SCREEN, "matrix"),
+        ],
+    )

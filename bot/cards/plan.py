@@ -1,0 +1,346 @@
+"""Plan in, confirm card out, for opening and for closing; and what ends such a card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bot.callbacks import Tap, Verb
+from bot.cards import numbers
+from bot.cards.card import Button, Card, Style
+from bot.cards.layout import lines, rows_of, text
+from bot.cards.legs import leg_table
+from core.model.plan import OpenPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from decimal import Decimal
+
+    from bot.cards.look import Look
+    from bot.cards.shown import QuoteRequest
+    from core.model.plan import ClosePlan, PlanLeg
+    from core.model.units import Nonce, PlanId
+
+MAX_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A quote as the confirm card shows it."""
+
+    plan_id: PlanId
+    nonce: Nonce
+    body: OpenPlan | ClosePlan
+    quoted_at: datetime
+    expires_at: datetime
+    request: QuoteRequest
+    """What to ask again for a new quote."""
+    sizes_usd: Sequence[Decimal] = ()
+    """Presets for another size."""
+    passed_over: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    """What "Enter best" skipped, and why."""
+    note: str = ""
+    """What changed since the person looked."""
+
+
+def plan_card(offer: Offer, look: Look) -> Card:
+    """Return the card whose first button carries the nonce."""
+    body = offer.body
+    if isinstance(body, OpenPlan):
+        html, confirm = _open_text(offer, body, look), _open_button(body)
+    else:
+        html, confirm = _close_text(offer, body, look), "❗ Close both"
+    style = Style.SUCCESS if isinstance(body, OpenPlan) else Style.DANGER
+    decide = [
+        Button(confirm, Tap(Verb.CONFIRM, offer.nonce), style),
+        Button("✖ Cancel", Tap(Verb.CANCEL, offer.nonce)),
+    ]
+    return Card(
+        html=html,
+        kind="plan",
+        card_id=look.card_id,
+        rows=rows_of(
+            decide,
+            _size_buttons(offer, look) if isinstance(body, OpenPlan) else [],
+            [look.button("🔄 New quote", Verb.REQUOTE)],
+        ),
+        shown={
+            **offer.request.pack(),
+            "base": body.base,
+            "plan": offer.plan_id,
+            "by": look.viewer_name,
+        },
+        is_protected=True,
+    )
+
+
+def _open_button(body: OpenPlan) -> str:
+    return f"✅ Open {numbers.whole_usd(body.size_usd)} × 2"  # noqa: RUF001 -- two legs, people read it as times
+
+
+def _size_buttons(offer: Offer, look: Look) -> Sequence[Button]:
+    body = offer.body
+    chosen = body.size_usd if isinstance(body, OpenPlan) else None
+    return [
+        look.button(
+            numbers.whole_usd(size) + (" •" if size == chosen else ""),
+            Verb.SIZE,
+            numbers.plain(size),
+        )
+        for size in offer.sizes_usd
+    ]
+
+
+# --- opening --------------------------------------------------------------------------
+
+
+def _open_text(offer: Offer, body: OpenPlan, look: Look) -> str:
+    size = numbers.whole_usd(body.size_usd)
+    return lines(
+        f"⚡ Open {text(body.base)}? {size} per leg · {look.badge}",
+        text(offer.note),
+        _open_legs(body, look),
+        _funding(body, look),
+        _cost(body),
+        _units(body, look),
+        "⚠️ 24 h volume of one side is unknown" if body.has_unknown_volume else "",
+        _open_bounds(body, look),
+        _validity(offer, look),
+        _passed_over(offer),
+    )
+
+
+def _open_legs(body: OpenPlan, look: Look) -> str:
+    long, short = body.long, body.short
+    return leg_table(
+        [
+            ("leg", f"long {_code(long, look)}", f"short {_code(short, look)}"),
+            ("qty", _quantity(long), _quantity(short)),
+            ("price", _price(long), _price(short)),
+            (
+                "value",
+                numbers.usd_cell(long.notional_usd),
+                numbers.usd_cell(short.notional_usd),
+            ),
+            ("leverage", _leverage(body), _leverage(body)),
+            (look.per, _rate(long, look), _rate(short, look)),
+            ("pays in", _due(long, look), _due(short, look)),
+            ("free then", _free_then(long, body), _free_then(short, body)),
+        ]
+    )
+
+
+def _code(leg: PlanLeg, look: Look) -> str:
+    return look.code(leg.instrument.venue_id)
+
+
+def _quantity(leg: PlanLeg) -> str:
+    return numbers.quantity(leg.quantity_base / leg.instrument.multiplier)
+
+
+def _price(leg: PlanLeg) -> str:
+    return numbers.price(leg.instrument.listed_price(leg.price))
+
+
+def _leverage(body: OpenPlan) -> str:
+    return f"{numbers.plain(body.leverage)}x"
+
+
+def _rate(leg: PlanLeg, look: Look) -> str:
+    per_hour = None if leg.rate is None else leg.rate.per_hour
+    return numbers.rate_cell(per_hour, look.rate_hours, is_signed=True)
+
+
+def _due(leg: PlanLeg, look: Look) -> str:
+    if leg.next_funding_at is None:
+        return numbers.UNKNOWN
+    return numbers.countdown(leg.next_funding_at - look.now)
+
+
+def _free_then(leg: PlanLeg, body: OpenPlan) -> str:
+    """Free margin left after the entry and its fee; never a guess."""
+    if leg.free_usd is None:
+        return numbers.UNKNOWN
+    used = leg.notional_usd / body.leverage + leg.notional_usd * leg.taker_fee
+    return numbers.usd_cell(leg.free_usd - used)
+
+
+def _funding(body: OpenPlan, look: Look) -> str:
+    spread, hours = body.spread_per_hour, look.rate_hours
+    gain = numbers.usd(spread * hours * body.long.notional_usd, is_signed=True)
+    yearly = numbers.apr(spread * 8760)
+    shown = numbers.rate(spread, hours, is_signed=True)
+    return f"Funding {shown} · {yearly} APR · {gain} per {hours} h, gross"
+
+
+def _cost(body: OpenPlan) -> str:
+    total = numbers.usd(-body.cost_usd)
+    fees, book = numbers.usd(body.fees_usd), numbers.usd(body.basis_usd)
+    return f"Cost {total} in+out (fees {fees}, book {book})"
+
+
+def _units(body: OpenPlan, look: Look) -> str:
+    """Say what one listed unit holds, and which currencies count as dollars."""
+    names = [
+        f"1 {leg.instrument.native_name} on {_code(leg, look)} ="
+        f" {numbers.plain(leg.instrument.multiplier)} {body.base}"
+        for leg in (body.long, body.short)
+        if leg.instrument.multiplier != 1
+    ]
+    settles = [f"{leg.instrument.settle} on {_code(leg, look)}" for leg in _legs(body)]
+    return lines(
+        text(" · ".join(names)),
+        text(f"Settled in {' and '.join(settles)}, both counted as $"),
+    )
+
+
+def _legs(body: OpenPlan) -> tuple[PlanLeg, PlanLeg]:
+    return body.long, body.short
+
+
+def _open_bounds(body: OpenPlan, look: Look) -> str:
+    bounds = body.bounds
+    parts = []
+    if bounds.min_spread_per_hour is not None:
+        least = numbers.rate(bounds.min_spread_per_hour, look.rate_hours)
+        parts.append(f"funding &lt; {least}")
+    if bounds.max_cost_usd is not None:
+        parts.append(f"cost &gt; {numbers.usd(bounds.max_cost_usd)}")
+    return "Refuses: " + ", ".join([*parts, _slips(body)])
+
+
+def _slips(body: OpenPlan | ClosePlan) -> str:
+    first = numbers.share(body.bounds.max_slip_first)
+    second = numbers.share(body.bounds.max_slip_second)
+    return f"slip &gt; {first} / {second}"
+
+
+def _validity(offer: Offer, look: Look) -> str:
+    ttl = numbers.duration_text(offer.expires_at - offer.quoted_at)
+    book_at = min(offer.body.first.book_at, offer.body.second.book_at)
+    age = numbers.duration_text(look.now - book_at)
+    until = numbers.moment(offer.expires_at, "T")
+    return f"Valid until {until} ({ttl}) · books {age} old"
+
+
+def _passed_over(offer: Offer) -> str:
+    if not offer.passed_over:
+        return ""
+    named = [f"{name}: {why}" for name, why in offer.passed_over[:MAX_NAMED]]
+    more = len(offer.passed_over) - len(named)
+    if more > 0:
+        named.append(f"and {more} more")
+    return "Passed over:\n" + text("\n".join(named))
+
+
+# --- closing --------------------------------------------------------------------------
+
+
+def _close_text(offer: Offer, body: ClosePlan, look: Look) -> str:
+    return lines(
+        _close_head(body, look),
+        text(offer.note),
+        _close_legs(body, look),
+        f"Funding {numbers.usd(body.funding_usd, is_signed=True)}"
+        f" · price {numbers.usd(body.price_usd, is_signed=True)}"
+        f" · fees {numbers.usd(-body.fees_usd)}",
+        _next_payment(body, look),
+        f"Refuses: {_slips(body)}",
+        _validity(offer, look),
+    )
+
+
+def _close_head(body: ClosePlan, look: Look) -> str:
+    if body.expected_net_usd is None:
+        end = "The end result cannot be valued now"
+    else:
+        end = f"You would end near {numbers.usd(body.expected_net_usd, is_signed=True)}"
+    return f"Close {text(body.base)}? {end} · {look.badge}"
+
+
+def _close_legs(body: ClosePlan, look: Look) -> str:
+    one, two = body.first, body.second
+    return leg_table(
+        [
+            (
+                "leg",
+                f"{one.order_side.value} {_code(one, look)}",
+                f"{two.order_side.value} {_code(two, look)}",
+            ),
+            ("qty", _quantity(one), _quantity(two)),
+            ("price", _price(one), _price(two)),
+            (
+                "value",
+                numbers.usd_cell(one.notional_usd),
+                numbers.usd_cell(two.notional_usd),
+            ),
+            ("pays in", _due(one, look), _due(two, look)),
+        ]
+    )
+
+
+def _next_payment(body: ClosePlan, look: Look) -> str:
+    """Say what waiting for the next payment would bring, if that is known."""
+    dated = [
+        (leg.next_funding_at, leg)
+        for leg in (body.first, body.second)
+        if leg.next_funding_at is not None
+    ]
+    if not dated:
+        return ""
+    due, leg = min(dated, key=lambda one: one[0])
+    wait = numbers.duration_text(due - look.now)
+    if leg.rate is None:
+        return f"Next payment: {_code(leg, look)} in {wait}, amount unknown"
+    # Funding to us is minus side times rate times value.
+    amount = -leg.side.sign * leg.rate.per_payment * leg.notional_usd
+    gain = numbers.usd(amount, is_signed=True)
+    return f"Next payment: {_code(leg, look)} in {wait}, about {gain} if you wait"
+
+
+# --- what ends the card ---------------------------------------------------------------
+
+
+def ended_card(words: str, request: QuoteRequest, look: Look) -> Card:
+    """Return a confirm card that is over, with the way to a new one."""
+    is_close = request.trade_id is not None
+    back = ("Positions", "pos") if is_close else ("📈 Top", "top")
+    new = [look.button("🔄 New quote", Verb.REQUOTE)] if look.can_trade else []
+    return Card(
+        html=f"{text(words)} · {look.badge}",
+        kind="ended",
+        card_id=look.card_id,
+        rows=rows_of([*new, look.button(back[0], Verb.SCREEN, back[1])]),
+        shown=request.pack(),
+    )
+
+
+def expired_card(expired_at: datetime, request: QuoteRequest, look: Look) -> Card:
+    """Return the card of a quote that ran out."""
+    return ended_card(expired_words(expired_at, look), request, look)
+
+
+def expired_words(expired_at: datetime, look: Look) -> str:
+    """Say since when a quote is over."""
+    ago = numbers.duration_text(look.now - expired_at)
+    return f"Quote expired {ago} ago. Nothing was ordered."
+
+
+def cancelled_card(request: QuoteRequest, look: Look) -> Card:
+    """Return the card of a quote its owner cancelled."""
+    return ended_card("Cancelled. Nothing was ordered.", request, look)
+
+
+def size_choices(default_usd: Decimal) -> tuple[Decimal, ...]:
+    """Return half, once and twice the usual size."""
+    return (default_usd / 2, default_usd, default_usd * 2)
+
+
+def moved_words(base: str, was: Decimal, now: Decimal, look: Look) -> str:
+    """Say how a spread changed since the person saw it; empty if it reads the same."""
+    before = numbers.rate(was, look.rate_hours)
+    after = numbers.rate(now, look.rate_hours)
+    if before == after:
+        return ""
+    return f"{base} was {before.split('%')[0]}, now {after}"

@@ -1,0 +1,113 @@
+"""What a sent card stores of itself, so that its buttons mean what it showed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from core.model.units import Base, TradeId, VenueId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from core.model.opportunity import Opportunity
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRow:
+    """One row of a list; a pair when both venues are known, else a token."""
+
+    base: Base
+    long: VenueId | None = None
+    short: VenueId | None = None
+    per_hour: Decimal | None = None
+    trade_id: TradeId | None = None
+
+    @property
+    def venues(self) -> tuple[VenueId, VenueId] | None:
+        """Return (long, short) if the row is a pair."""
+        if self.long is None or self.short is None:
+            return None
+        return (self.long, self.short)
+
+
+def pair_row(one: Opportunity) -> ShownRow:
+    """Return what a list keeps of an opportunity."""
+    return ShownRow(
+        base=one.base,
+        long=one.long.instrument.venue_id,
+        short=one.short.instrument.venue_id,
+        per_hour=one.spread_per_hour,
+    )
+
+
+def pack_rows(rows: Iterable[ShownRow]) -> str:
+    """Return rows as text for storing."""
+    return json.dumps(
+        [
+            [
+                row.base,
+                row.long,
+                row.short,
+                None if row.per_hour is None else str(row.per_hour),
+                row.trade_id,
+            ]
+            for row in rows
+        ],
+        ensure_ascii=False,
+    )
+
+
+def unpack_rows(shown: Mapping[str, str]) -> tuple[ShownRow, ...]:
+    """Return the rows of a stored screen; a screen without rows has none."""
+    return tuple(
+        ShownRow(
+            base=Base(base),
+            long=None if long is None else VenueId(long),
+            short=None if short is None else VenueId(short),
+            per_hour=None if per_hour is None else Decimal(per_hour),
+            trade_id=None if trade_id is None else TradeId(trade_id),
+        )
+        for base, long, short, per_hour, trade_id in json.loads(shown.get("rows", "[]"))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteRequest:
+    """What to price anew for the same card."""
+
+    token: str | None = None
+    """None with no trade either asks for the best pair that fits."""
+    venues: tuple[VenueId, VenueId] | None = None
+    """(long, short); None takes the ranked pair."""
+    size_usd: Decimal | None = None
+    trade_id: TradeId | None = None
+    """The trade to close; None asks for an opening."""
+    seen_per_hour: Decimal | None = None
+    """Spread the person saw when he tapped, to say when it moved."""
+
+    def pack(self) -> dict[str, str]:
+        """Return the request as texts."""
+        long, short = self.venues or (None, None)
+        values = {
+            "token": self.token,
+            "long": long,
+            "short": short,
+            "size": None if self.size_usd is None else str(self.size_usd),
+            "trade": self.trade_id,
+        }
+        return {key: value for key, value in values.items() if value is not None}
+
+
+def unpack_request(shown: Mapping[str, str]) -> QuoteRequest:
+    """Return the request of a stored confirm card or of a refused one."""
+    long, short, size = shown.get("long"), shown.get("short"), shown.get("size")
+    trade = shown.get("trade")
+    return QuoteRequest(
+        token=shown.get("token"),
+        venues=(VenueId(long), VenueId(short)) if long and short else None,
+        size_usd=Decimal(size) if size else None,
+        trade_id=TradeId(trade) if trade else None,
+    )
