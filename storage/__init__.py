@@ -1,1 +1,1 @@
-"""SQLite storage: implements the ports of the engine."""
+"""Keep everything that must survive a restart in SQLite; implement `core.ports`."""

@@ -1,0 +1,99 @@
+"""Turn stored rows of the chat side into domain objects and back; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+
+from core.model.alert import Alert, OutboxItem
+from core.model.control import Preferences
+from core.model.screen import Screen
+from core.model.units import ChatId, MessageId, UserId
+from storage.columns import STRICT, Json, Record, maybe_ms, to_ms
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from storage.columns import Values
+
+# The strict configuration reaches a plain dataclass only from a type around it, hence
+# the tuples of one.
+_ALERT = Json("alert", TypeAdapter(tuple[Alert], config=STRICT))
+_PREFERENCES = Json("preferences", TypeAdapter(tuple[Preferences], config=STRICT))
+_FACTS = Json("facts", TypeAdapter(Mapping[str, str], config=STRICT))
+
+
+def item_values(alert: Alert, chat_id: ChatId) -> Values:
+    """Return the columns of an alert's copy for one chat, due at once."""
+    return {
+        "chat_id": chat_id,
+        "dedupe_key": alert.dedupe_key,
+        "level": alert.level,
+        "alert": _ALERT.dump((alert,)),
+        "edits_message_id": alert.edits_message_id,
+        "created_at_ms": to_ms(alert.created_at),
+        "expires_at_ms": maybe_ms(alert.expires_at),
+        "next_at_ms": to_ms(alert.created_at),
+    }
+
+
+def item_of(row: sqlite3.Row) -> OutboxItem:
+    """Return a waiting message."""
+    record = Record("outbox", row)
+    return OutboxItem(
+        item_id=record.whole("item_id"),
+        chat_id=ChatId(record.whole("chat_id")),
+        alert=_ALERT.load(record.text("alert"))[0],
+        attempts=record.whole("attempts"),
+        next_at=record.moment("next_at_ms"),
+    )
+
+
+def screen_values(screen: Screen) -> Values:
+    """Return a card's columns."""
+    return {
+        "card_id": screen.card_id,
+        "kind": screen.kind,
+        "chat_id": screen.chat_id,
+        "user_id": screen.user_id,
+        "message_id": screen.message_id,
+        "shown": facts_text(screen.shown),
+        "created_at_ms": to_ms(screen.created_at),
+    }
+
+
+def screen_of(row: sqlite3.Row) -> Screen:
+    """Return a card."""
+    record = Record("card", row)
+    message_id = record.maybe_whole("message_id")
+    return Screen(
+        card_id=record.text("card_id"),
+        kind=record.text("kind"),
+        chat_id=ChatId(record.whole("chat_id")),
+        user_id=UserId(record.whole("user_id")),
+        message_id=None if message_id is None else MessageId(message_id),
+        shown=facts_of(record.text("shown")),
+        created_at=record.moment("created_at_ms"),
+    )
+
+
+def facts_text(facts: Mapping[str, str]) -> str:
+    """Return texts by name as JSON."""
+    return _FACTS.dump(facts)
+
+
+def facts_of(text: str) -> Mapping[str, str]:
+    """Return texts by name."""
+    return _FACTS.load(text)
+
+
+def preferences_text(value: Preferences) -> str:
+    """Return what chat has chosen as JSON."""
+    return _PREFERENCES.dump((value,))
+
+
+def preferences_of(text: str) -> Preferences:
+    """Return what chat has chosen."""
+    return _PREFERENCES.load(text)[0]

@@ -1,0 +1,130 @@
+"""Guard the data folder: private modes, one process, room on the disk.
+
+All of it blocks and runs in a thread.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import stat
+from typing import TYPE_CHECKING, Self
+
+from core.errors import StorageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MIN_FREE_BYTES = 200_000_000
+_PRIVATE_FOLDER = 0o700
+_PRIVATE_FILE = 0o600
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the room left for us on the folder's disk."""
+    return shutil.disk_usage(folder).free
+
+
+def prepare_folder(folder: Path) -> None:
+    """Create the folder, or make it private if it is ours.
+
+    Raises:
+        StorageError: it cannot be made, or it belongs to another user.
+    """
+    try:
+        folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        make_private(folder, _PRIVATE_FOLDER)
+    except OSError as error:
+        message = f"The data folder {folder} cannot be used: {error.strerror}."
+        raise StorageError(message) from error
+
+
+def prepare_file(path: Path) -> None:
+    """Create an empty private file, or make what is there private.
+
+    SQLite gives its side files (`-wal`, `-shm`) the mode of the database, so those of
+    an earlier, laxer run are corrected here too.
+
+    Raises:
+        StorageError: it cannot be made, or it belongs to another user.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE_FILE))
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+            each = path.with_name(name)
+            if each.exists():
+                make_private(each, _PRIVATE_FILE)
+    except OSError as error:
+        message = f"The database {path} cannot be opened: {error.strerror}."
+        raise StorageError(message) from error
+
+
+def make_private(path: Path, mode: int) -> None:
+    """Take away what group and world may do.
+
+    Raises:
+        StorageError: the path belongs to another user.
+        OSError: the mode cannot be changed.
+    """
+    found = path.stat()
+    if found.st_uid != os.geteuid():
+        message = f"{path} belongs to another user; carrybot does not use it."
+        raise StorageError(message)
+    if stat.S_IMODE(found.st_mode) != mode:
+        path.chmod(mode)
+
+
+def check_room(folder: Path, free: int) -> None:
+    """Refuse a nearly full disk before the first order needs it.
+
+    Raises:
+        StorageError: too little room.
+    """
+    if free < MIN_FREE_BYTES:
+        message = (
+            f"Only {free // 1_000_000} MB are free for {folder}; carrybot needs "
+            f"{MIN_FREE_BYTES // 1_000_000} MB to start."
+        )
+        raise StorageError(message)
+
+
+class FileLock:
+    """A lock that the kernel drops with the process, however it dies."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    @classmethod
+    def take(cls, path: Path) -> Self:
+        """Lock the file, creating it.
+
+        Raises:
+            StorageError: another process holds it, or it cannot be made.
+        """
+        try:
+            descriptor = os.open(
+                path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE_FILE
+            )
+        except OSError as error:
+            message = f"The lock {path} cannot be made: {error.strerror}."
+            raise StorageError(message) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            message = (
+                f"Another carrybot (process {holder or 'unknown'}) already uses the "
+                f"data folder {path.parent}."
+            )
+            raise StorageError(message) from error
+        os.truncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Let the next process in; a second call does nothing."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
