@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from core.model.market import FundingSnapshot
     from core.model.units import Base
 
-PRICE_RATIO_MIN = Decimal("0.97")
-PRICE_RATIO_MAX = Decimal("1.03")
+MAX_PRICE_RATIO = Decimal("1.03")
+"""Higher unit price over lower: whichever venue is first, the answer is the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +158,9 @@ def _unlisted(row: TokenRow) -> Skip:
 
 
 def prices_agree(first: Decimal, second: Decimal) -> bool:
-    """Tell whether two unit prices can be those of one asset."""
-    if second <= 0:
-        return False
-    return PRICE_RATIO_MIN <= first / second <= PRICE_RATIO_MAX
+    """Tell whether two unit prices can be those of one asset (0.97 to 1.03)."""
+    low, high = sorted((first, second))
+    return low > 0 and high / low <= MAX_PRICE_RATIO
 
 
 def _prices_agree(first: FundingSnapshot, second: FundingSnapshot) -> bool:

@@ -1,0 +1,152 @@
+"""All venues at once: a bad one costs only itself, and old values do not linger."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.errors import TroubleKind, VenueError
+from core.health import VenueMonitor
+from core.model.instrument import Availability, TokenRow
+from core.model.opportunity import SkipReason
+from core.model.units import Base
+from core.rates import Rates
+from tests.fakes.objects import BINANCE, EXTENDED, instrument, snapshot
+from tests.fakes.runtime import START, FakeClock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.model.instrument import Instrument
+    from core.model.market import FundingSnapshot
+    from core.model.opportunity import Skip
+    from core.model.units import VenueId
+
+SCAN = timedelta(seconds=60)
+
+
+class Venue:
+    """A funding source with one instrument that can be told to fail."""
+
+    def __init__(self, venue_id: VenueId, clock: FakeClock) -> None:
+        self.venue_id = venue_id
+        self.clock = clock
+        self.failure: BaseException | None = None
+        self.hangs = False
+        self.calls = 0
+
+    async def funding(
+        self, instruments: Mapping[str, Instrument]
+    ) -> tuple[tuple[FundingSnapshot, ...], tuple[Skip, ...]]:
+        """Answer, fail or hang as told."""
+        self.calls += 1
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.failure is not None:
+            raise self.failure
+        assert set(instruments) == {instrument("APT", self.venue_id).symbol}
+        return (snapshot("APT", self.venue_id, at=self.clock.now()),), ()
+
+
+class World:
+    """Two venues that list APT."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.binance = Venue(BINANCE, self.clock)
+        self.extended = Venue(EXTENDED, self.clock)
+        self.monitor = VenueMonitor((BINANCE, EXTENDED))
+        self.rates = Rates(
+            sources={BINANCE: self.binance, EXTENDED: self.extended},
+            clock=self.clock,
+            monitor=self.monitor,
+            max_age=2 * SCAN,
+            hang_limit=timedelta(milliseconds=20),
+        )
+        listed = {v: instrument("APT", v) for v in (BINANCE, EXTENDED)}
+        self.availability = Availability(
+            built_at=START,
+            rows={Base("APT"): TokenRow(Base("APT"), listed, {})},
+            left_out=(),
+            read_at={BINANCE: START, EXTENDED: START},
+        )
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (VenueError(BINANCE, TroubleKind.NONSENSE, "sent no JSON"), "sent no JSON"),
+        (KeyError("markPrice"), "unexpected answer"),
+    ],
+    ids=["venue error", "surprise"],
+)
+async def test_a_venue_that_fails_costs_only_itself(
+    failure: Exception, words: str
+) -> None:
+    """The scan goes on and the failure is named."""
+    world = World()
+    world.binance.failure = failure
+
+    view = await world.rates.read(world.availability)
+
+    assert [s.instrument.venue_id for s in view.snapshots] == [EXTENDED]
+    status = {v.venue_id: v for v in view.venues}
+    assert (status[BINANCE].is_ok, status[BINANCE].error) == (False, words)
+    assert status[EXTENDED].is_ok
+    assert world.monitor.of(BINANCE).failures == 1
+
+
+async def test_a_venue_that_hangs_is_left_behind() -> None:
+    """A scan always ends."""
+    world = World()
+    world.binance.hangs = True
+
+    view = await world.rates.read(world.availability)
+
+    assert [t.kind for t in view.troubles] == [TroubleKind.TIMEOUT]
+    assert [s.instrument.venue_id for s in view.snapshots] == [EXTENDED]
+
+
+async def test_last_values_serve_two_scan_intervals_and_not_longer() -> None:
+    """After 120 s of silence the old rate is out, named as stale."""
+    world = World()
+    await world.rates.read(world.availability)
+    world.binance.failure = VenueError(BINANCE, TroubleKind.TIMEOUT, "no answer")
+
+    await world.clock.advance(2 * SCAN)
+    kept = await world.rates.read(world.availability)
+    await world.clock.advance(timedelta(seconds=1))
+    gone = await world.rates.read(world.availability)
+
+    assert {s.instrument.venue_id for s in kept.snapshots} == {BINANCE, EXTENDED}
+    assert {s.instrument.venue_id for s in gone.snapshots} == {EXTENDED}
+    assert [(s.venue_id, s.reason) for s in gone.skips] == [(BINANCE, SkipReason.STALE)]
+
+
+async def test_a_venue_that_never_answered_is_down_not_stale() -> None:
+    """There is no old value to speak of."""
+    world = World()
+    world.binance.failure = VenueError(BINANCE, TroubleKind.UNREACHABLE, "refused")
+
+    view = await world.rates.read(world.availability)
+
+    assert [s.reason for s in view.skips] == [SkipReason.VENUE_DOWN]
+
+
+async def test_a_venue_where_no_token_trades_is_not_asked() -> None:
+    """Rates are read only where a token exists."""
+    world = World()
+    only = {EXTENDED: instrument("APT", EXTENDED)}
+    availability = Availability(
+        built_at=START,
+        rows={Base("APT"): TokenRow(Base("APT"), only, {})},
+        left_out=(),
+        read_at={BINANCE: START, EXTENDED: START},
+    )
+
+    await world.rates.read(availability)
+
+    assert (world.binance.calls, world.extended.calls) == (0, 1)
