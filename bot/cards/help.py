@@ -1,0 +1,135 @@
+"""Greeting, legend, command list, and answers to what was not understood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.callbacks import Verb
+from bot.cards.card import Card
+from bot.cards.layout import lines, rows_of, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.cards.card import Button
+    from bot.cards.look import Look
+
+DESCRIPTIONS: Mapping[str, str] = {
+    "top": "best funding spreads now",
+    "matrix": "where each token trades, or one token",
+    "open": "quote an entry: /open TOKEN USD",
+    "pos": "open pairs, or one pair",
+    "close": "quote a close",
+    "alerts": "what is pushed, from which spread",
+    "health": "venues, scans, state of everything",
+    "pause": "entries off; closing always works",
+    "resume": "entries on again",
+    "help": "legend and commands",
+    "start": "who you are and the state",
+    "positions": "same as /pos",
+}
+"""What the command menu says; every command has a line."""
+
+
+def start_card(look: Look, state: str) -> Card:
+    """Return the greeting; it starts nothing."""
+    role = "owner: you may look and trade" if look.can_trade else "viewer: look only"
+    hello = f"Hello {text(look.viewer_name)}" if look.viewer_name else "Hello"
+    return Card(
+        html=lines(
+            f"{hello}, {role} · {look.badge}",
+            f"Entries are {text(state)}. Nothing starts by itself:"
+            " an order needs your tap on a confirm card.",
+        ),
+        kind="start",
+        card_id=look.card_id,
+        rows=(
+            (
+                look.button("📈 Top", Verb.SCREEN, "top"),
+                look.button("Positions", Verb.SCREEN, "pos"),
+                look.button("Help", Verb.SCREEN, "help"),
+            ),
+        ),
+    )
+
+
+def help_card(look: Look, commands: Mapping[str, str]) -> Card:
+    """Return the legend and the commands this person may use."""
+    venues = " · ".join(f"{rules.code} {rules.title}" for rules in look.venues.values())
+    listed = "\n".join(f"/{name} {what}" for name, what in commands.items())
+    return Card(
+        html=lines(
+            f"carrybot · {look.badge}",
+            "Long the venue that pays less funding, short the one that pays more,"
+            " same quantity: the difference is yours, gross of fees.",
+            f"<b>Rates</b> are {look.per}; + means longs pay shorts."
+            " APR = rate × hours of a year, simple, gross.",  # noqa: RUF001
+            "<b>L&gt;S</b> long venue &gt; short venue."
+            " <b>?</b> unknown. <b>~</b> name cut.",
+            f"<b>Venues</b> {text(venues)}",
+            text(listed),
+        ),
+        kind="help",
+        card_id=look.card_id,
+        rows=rows_of(_screens(look)),
+    )
+
+
+def _screens(look: Look) -> list[Button]:
+    return [
+        look.button("📈 Top", Verb.SCREEN, "top"),
+        look.button("▦ Matrix", Verb.SCREEN, "matrix"),
+        look.button("Health", Verb.SCREEN, "health"),
+    ]
+
+
+def hint(look: Look, typed: str) -> Card:
+    """Return a short answer to text that is no command."""
+    shown = typed if len(typed) <= 40 else typed[:40] + "…"  # noqa: PLR2004
+    what = f"“{text(shown)}” is not a command I know." if shown else "That is no text."
+    return Card(
+        html=lines(what, "Try /top, /pos or /help."),
+        kind="hint",
+        card_id=look.card_id,
+        rows=rows_of(_screens(look)),
+    )
+
+
+def paused_card(look: Look, *, is_new: bool) -> Card:
+    """Return the answer to a pause."""
+    first = "Entries are paused" if is_new else "Entries were paused already"
+    return Card(
+        html=lines(
+            f"{first} · {look.badge}",
+            "Closing and repairs work. It lasts until you resume, restarts included.",
+        ),
+        kind="paused",
+        card_id=look.card_id,
+        rows=rows_of(
+            [
+                look.button("▶ Resume", Verb.RESUME),
+                look.button("Positions", Verb.SCREEN, "pos"),
+            ]
+        ),
+    )
+
+
+def resumed_card(look: Look, *, is_new: bool) -> Card:
+    """Return the answer to a resume."""
+    first = "Entries are on again" if is_new else "Entries were on already"
+    return Card(
+        html=f"{first} · {look.badge}",
+        kind="resumed",
+        card_id=look.card_id,
+        rows=rows_of(
+            [
+                look.button("⏸ Pause", Verb.PAUSE),
+                look.button("📈 Top", Verb.SCREEN, "top"),
+            ]
+        ),
+    )
+
+
+def again(command: str, words: tuple[str, ...]) -> dict[str, str]:
+    """Return what a stored screen needs to run a command again."""
+    return {"command": command, "words": " ".join(words)}
