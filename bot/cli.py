@@ -1,0 +1,267 @@
+"""Read the command line: `carrybot run` and `carrybot scan [--json]`.
+
+Exit status: 0 done, 1 cannot go on, 2 bad settings or words, 3 no venue answered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from bot import logs
+from bot.settings import SettingsError, load_settings
+from bot.wiring import running, scanning
+from core.errors import StorageError
+from core.model.units import hours_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from decimal import Decimal
+
+    from bot.settings import Settings
+    from core.model.instrument import TokenRow
+    from core.model.market import FundingSnapshot
+    from core.model.opportunity import Opportunity, ScanResult
+
+DONE: Final = 0
+CANNOT_GO_ON: Final = 1
+BAD_SETTINGS: Final = 2
+NO_ANSWER: Final = 3
+INTERRUPTED: Final = 130
+_SIGNS: Final = {"ok": "✅", "single": "⚠️", "none": "❌"}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run from the command line and return the exit status."""
+    options = _parser().parse_args(words)
+    try:
+        settings = load_settings(os.environ, needs_chat=options.command == "run")
+    except SettingsError as error:
+        for problem in error.problems:
+            _complain(problem)
+        return BAD_SETTINGS
+    os.umask(0o077)
+    logs.configure(settings.log_level, settings.secrets)
+    try:
+        if options.command == "run":
+            return asyncio.run(_run(settings))
+        return asyncio.run(_scan(settings, as_json=options.json))
+    except StorageError as error:
+        _complain(str(error))
+        return CANNOT_GO_ON
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "carrybot",
+        description="Finds, shows and trades funding spreads between perpetual venues.",
+        epilog="Settings are CARRY_ variables in the environment or in .env; "
+        ".env.example explains each.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    commands.add_parser("run", help="run the bot until Ctrl-C")
+    scan = commands.add_parser(
+        "scan",
+        help="look once and print where which token trades and what pays most",
+        epilog="Exit status 0 if at least one venue answered, 3 if none.",
+    )
+    scan.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _complain(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+
+
+# --- run ------------------------------------------------------------------------------
+
+
+async def _run(settings: Settings) -> int:
+    """Run until a person or the system says stop; then end within ten seconds."""
+    loop = asyncio.get_running_loop()
+    logs.watch_loop(loop)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings):
+        await stop.wait()
+    return DONE
+
+
+# --- scan -----------------------------------------------------------------------------
+
+
+async def _scan(settings: Settings, *, as_json: bool) -> int:
+    console = Console(stderr=True)
+    is_shown = console.is_terminal
+    with console.status("Asking the venues …") if is_shown else nullcontext():
+        async with scanning(settings) as scanner:
+            result = await scanner.scan()
+    if as_json:
+        json.dump(scan_object(result), sys.stdout, ensure_ascii=False, indent=2)
+        sys.stdout.write("\n")
+    else:
+        print_scan(
+            result, Console(), period_h=8 if settings.rate_display == "8h" else 1
+        )
+    return DONE if result.has_answer else NO_ANSWER
+
+
+def scan_object(result: ScanResult) -> dict[str, Any]:
+    """Return the scan as it is printed: decimals as texts, unknown as null."""
+    return {
+        "at": result.at.isoformat(),
+        "venues": [
+            {
+                "venue": each.venue_id,
+                "ok": each.is_ok,
+                "instruments": each.instruments,
+                "rates": each.rates,
+                "error": each.error,
+                "age_s": None
+                if each.age is None
+                else f"{each.age.total_seconds():.3f}",
+            }
+            for each in result.venues
+        ],
+        "matrix": [
+            {
+                "token": row.base,
+                "status": row.status.value,
+                "venues": sorted(row.instruments),
+                "pairs": row.pairs,
+            }
+            for row in result.matrix
+        ],
+        "opportunities": [
+            {
+                "rank": rank,
+                "token": each.base,
+                "long": _leg(each.long),
+                "short": _leg(each.short),
+                "spread_hourly": _exact(each.spread_per_hour),
+                "apr": _exact(each.gross_apr),
+            }
+            for rank, each in enumerate(result.opportunities, start=1)
+        ],
+        "skipped": [
+            {"token": each.base, "reason": each.reason.value, "detail": each.detail}
+            for each in result.skips
+        ],
+    }
+
+
+def _leg(snapshot: FundingSnapshot) -> dict[str, str | None]:
+    """Return one side; `rate` is what one payment moves, `interval_h` its period.
+
+    The price is the one the venue lists (of 1000 units for 1000PEPE).
+    """
+    instrument, rate, mark = snapshot.instrument, snapshot.rate, snapshot.mark_price
+    return {
+        "venue": instrument.venue_id,
+        "symbol": instrument.symbol,
+        "rate": _exact(rate.per_payment),
+        "interval_h": _exact(hours_of(rate.payment_interval)),
+        "rate_hourly": _exact(rate.per_hour),
+        "next_funding_at": _moment(snapshot.next_funding_at),
+        "mark_price": None if mark is None else _exact(instrument.listed_price(mark)),
+        "volume_24h_usd": _exact_or_none(snapshot.volume_24h_usd),
+    }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+def _exact(value: Decimal) -> str:
+    """Write a decimal without exponent and without zeros that say nothing."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _exact_or_none(value: Decimal | None) -> str | None:
+    return None if value is None else _exact(value)
+
+
+# --- tables ---------------------------------------------------------------------------
+
+
+def print_scan(result: ScanResult, console: Console, *, period_h: int) -> None:
+    """Print venues, matrix and ranking, and how much was left out and why."""
+    console.print(_venue_table(result))
+    console.print(_matrix_table(result.matrix))
+    if result.opportunities:
+        console.print(_ranking_table(result.opportunities, period_h))
+    else:
+        console.print("No spread is above the threshold now.")
+    counts: dict[str, int] = {}
+    for skip in result.skips:
+        counts[skip.reason.value] = counts.get(skip.reason.value, 0) + 1
+    if counts:
+        parts = (f"{reason} {count}" for reason, count in sorted(counts.items()))
+        console.print(f"Left out: {', '.join(parts)}", highlight=False)
+
+
+def _venue_table(result: ScanResult) -> Table:
+    table = Table("Venue", "Answer", "Instruments", "Rates", "Age", title="Venues")
+    for each in result.venues:
+        table.add_row(
+            each.venue_id,
+            "ok" if each.is_ok else f"failed: {each.error}",
+            str(each.instruments),
+            str(each.rates),
+            "-" if each.age is None else f"{each.age.total_seconds():.0f} s",
+        )
+    return table
+
+
+def _matrix_table(rows: Sequence[TokenRow]) -> Table:
+    table = Table("", "Token", "Venues", "Available on", "Arb pairs", title="Matrix")
+    for row in sorted(rows, key=lambda each: (-each.pairs, each.base)):
+        table.add_row(
+            _SIGNS[row.status.value],
+            row.base,
+            str(len(row.instruments)),
+            ", ".join(sorted(row.instruments)),
+            str(row.pairs),
+        )
+    return table
+
+
+def _ranking_table(opportunities: Sequence[Opportunity], period_h: int) -> Table:
+    table = Table("#", "Token", "Long", "Short", title="Best spreads, before any cost")
+    for header in (f"Spread %/{period_h}h", "APR %", "Day volume of the thinner side"):
+        table.add_column(header, justify="right")
+    for rank, each in enumerate(opportunities, start=1):
+        table.add_row(
+            str(rank),
+            each.base,
+            each.long.instrument.venue_id,
+            each.short.instrument.venue_id,
+            f"{each.spread_per_hour * period_h * 100:.4f}",
+            f"{each.gross_apr * 100:.1f}",
+            _thinner(each),
+        )
+    return table
+
+
+def _thinner(each: Opportunity) -> str:
+    long, short = each.long.volume_24h_usd, each.short.volume_24h_usd
+    known = [volume for volume in (long, short) if volume is not None]
+    if len(known) < len((long, short)):
+        return "? (a venue does not tell)"
+    return f"${min(known):,.0f}"

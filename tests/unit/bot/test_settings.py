@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import textwrap
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import SecretStr
+
+from bot.settings import Settings, SettingsError, load_settings
+from core.model.units import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TOKEN = "123456:a-made-up-token-for-tests"  # noqa: S105 - opens nothing
+GOOD = {"CARRY_TELEGRAM_TOKEN": TOKEN, "CARRY_OWNER_IDS": "1001", "CARRY_ENV_FILE": ""}
+EXAMPLE = Path(__file__).parents[3] / ".env.example"
+
+
+def problems_of(environ: Mapping[str, str], env_file: Path | None = None) -> list[str]:
+    """Return the sentences a person reads."""
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ, env_file)
+    return caught.value.problems
+
+
+def example_of(settings: type[Settings]) -> str:
+    """Return what `.env.example` must be."""
+    blocks = [
+        (
+            "# Copy this file to .env, fill in the first two values, and run `make run`.\n"
+            "# Every line that is commented out shows the default.\n"
+        )
+    ]
+    for name, info in settings.model_fields.items():
+        comment = textwrap.fill(f"{info.description}", 86).replace("\n", "\n# ")
+        blocks.append(f"# {comment}\n{_line(name, info.default)}\n")
+    return "\n".join(blocks)
+
+
+def _line(name: str, default: object) -> str:
+    variable = f"CARRY_{name.upper()}"
+    if name in {"telegram_token", "owner_ids"}:
+        return f"{variable}="
+    if isinstance(default, bool):
+        return f"#{variable}={str(default).lower()}"
+    if isinstance(default, tuple):
+        return f"#{variable}={','.join(default)}"
+    if name == "tokens":
+        return f"#{variable}=*"
+    if default is None or isinstance(default, SecretStr):
+        return f"#{variable}="
+    return f"#{variable}={default}"
+
+
+def test_the_example_file_lists_every_setting_with_default_and_meaning() -> None:
+    """A person configures from this file alone, so it may never lag behind."""
+    assert EXAMPLE.read_text(encoding="utf-8") == example_of(Settings)
+
+
+def test_an_unchanged_example_file_asks_for_token_and_owner_only() -> None:
+    """Whoever copies the file must not meet any other complaint."""
+    problems = problems_of({}, EXAMPLE)
+
+    assert [line.split(" ")[0] for line in problems] == [
+        "CARRY_TELEGRAM_TOKEN",
+        "CARRY_OWNER_IDS",
+    ]
+
+
+def test_defaults_are_those_of_the_documentation() -> None:
+    """Token and owner are all a person has to give."""
+    settings = load_settings(GOOD)
+
+    assert settings.owners == (1001,)
+    assert settings.mode is Mode.PAPER
+    assert settings.venues == ("binance", "hyperliquid", "lighter", "extended")
+    assert settings.tokens is None
+    assert settings.bot_api_base == "https://api.telegram.org/bot"
+    assert settings.min_daily_volume_usd == Decimal(50000)
+    assert settings.min_spread_hourly == Decimal("0.00002")
+    assert (settings.scan_interval_s, settings.quote_ttl_s) == (60, 45)
+    assert settings.allow_unknown_volume is True
+
+
+def test_all_problems_are_listed_at_once() -> None:
+    """Nobody wants to find five mistakes in five starts."""
+    problems = problems_of(
+        {
+            "CARRY_ENV_FILE": "",
+            "CARRY_MODE": "live",
+            "CARRY_LEVERAGE": "three",
+            "CARRY_VENUES": "binance,okx",
+            "CARRY_SCAN_INTERVALL": "60",
+        }
+    )
+
+    assert problems == [
+        (
+            "CARRY_SCAN_INTERVALL in the environment is not a setting; "
+            "did you mean CARRY_SCAN_INTERVAL_S?"
+        ),
+        "CARRY_MODE=live is not available yet; use paper.",
+        (
+            "CARRY_VENUES=binance,okx cannot be used; write some of binance, hyperliquid, "
+            "lighter, extended, with commas between them."
+        ),
+        "CARRY_LEVERAGE=three cannot be used; write a whole number from 1 to 10.",
+        (
+            "CARRY_TELEGRAM_TOKEN is empty; ask @BotFather for a bot and write its token "
+            "there."
+        ),
+        "CARRY_OWNER_IDS is empty; write the numeric Telegram id of who may trade.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CARRY_OWNER_IDS", "@anna"),
+        ("CARRY_OWNER_IDS", "-5"),
+        ("CARRY_VIEWER_IDS", "1002;1003"),
+        ("CARRY_MODE", "demo"),
+        ("CARRY_TOKENS", "BTC,<b>"),
+        ("CARRY_TOKENS", ","),
+        ("CARRY_VENUES", ","),
+        ("CARRY_BINANCE_URL", "127.0.0.1:80"),
+        ("CARRY_TELEGRAM_API_URL", "ftp://example.org"),
+        ("CARRY_MIN_DAILY_VOLUME_USD", "-1"),
+        ("CARRY_MIN_DAILY_VOLUME_USD", "NaN"),
+        ("CARRY_MIN_SPREAD_HOURLY", "0.002%"),
+        ("CARRY_POSITION_SIZE_USD", "0"),
+        ("CARRY_POSITION_SIZE_USD", "Infinity"),
+        ("CARRY_LEVERAGE", "0"),
+        ("CARRY_LEVERAGE", "2.5"),
+        ("CARRY_SCAN_INTERVAL_S", "1"),
+        ("CARRY_SCAN_INTERVAL_S", "60s"),
+        ("CARRY_QUOTE_TTL_S", "0"),
+        ("CARRY_ALLOW_UNKNOWN_VOLUME", "perhaps"),
+        ("CARRY_PAPER_BALANCE_USD", "-5"),
+        ("CARRY_DEMO_PORT", "70000"),
+        ("CARRY_LOG_LEVEL", "LOUD"),
+        ("CARRY_RATE_DISPLAY", "daily"),
+    ],
+)
+def test_a_malformed_value_is_one_sentence_with_name_value_and_remedy(
+    name: str, value: str
+) -> None:
+    """The sentence alone must be enough to repair the line."""
+    problems = problems_of({**GOOD, name: value})
+
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{name}={value} cannot be used; write ")
+
+
+def test_a_malformed_token_is_never_printed() -> None:
+    """Terminals are shared and logs are kept."""
+    problems = problems_of({**GOOD, "CARRY_TELEGRAM_TOKEN": "my-real-secret"})
+
+    assert problems == [
+        (
+            "CARRY_TELEGRAM_TOKEN=(hidden) cannot be used; "
+            "copy it from @BotFather; it looks like 123456789:AAE and more."
+        )
+    ]
+
+
+def test_a_scan_needs_neither_token_nor_owner() -> None:
+    """The market is public: looking must work before any bot exists."""
+    settings = load_settings({"CARRY_ENV_FILE": ""}, needs_chat=False)
+
+    assert settings.owner_ids == ()
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    """One run can be changed without editing the file."""
+    file = tmp_path / "my.env"
+    file.write_text("CARRY_LEVERAGE=2\nCARRY_QUOTE_TTL_S=30\nPATH=/nowhere\n")
+
+    settings = load_settings({**GOOD, "CARRY_LEVERAGE": "5"}, file)
+
+    assert (settings.leverage, settings.quote_ttl_s) == (5, 30)
+
+
+def test_a_misspelt_prefix_in_the_file_is_noticed(tmp_path: Path) -> None:
+    """A typo in the prefix would silently leave the default in force."""
+    file = tmp_path / "my.env"
+    file.write_text("CARY_LEVERAGE=2\ncarry_mode=paper\nOTHER_TOOL=1\n")
+
+    assert problems_of(GOOD, file) == [
+        "CARY_LEVERAGE in the .env file is not a setting; did you mean CARRY_LEVERAGE?",
+        "carry_mode in the .env file is not a setting; did you mean CARRY_MODE?",
+    ]
+
+
+def test_a_named_file_that_is_missing_is_said(tmp_path: Path) -> None:
+    """Starting on defaults because of a wrong path would be a bad surprise."""
+    gone = tmp_path / "gone.env"
+
+    problems = problems_of({**GOOD, "CARRY_ENV_FILE": str(gone)})
+
+    assert problems == [
+        f"CARRY_ENV_FILE={gone}: there is no such file; create or unset it."
+    ]
+
+
+def test_lists_lose_blanks_and_repetitions() -> None:
+    """`1001, 1002,` is what people write."""
+    settings = load_settings(
+        {
+            **GOOD,
+            "CARRY_OWNER_IDS": " 1001, 1003,1001,",
+            "CARRY_VIEWER_IDS": "1002,1001",
+            "CARRY_TOKENS": "KAITO, APT ,MON",
+        }
+    )
+
+    assert settings.owners == (1001, 1003)
+    assert settings.viewers == (1002,)
+    assert settings.tokens == ("KAITO", "APT", "MON")
+
+
+def test_addresses_keep_their_path_prefix_and_lose_the_last_slash() -> None:
+    """The address may point into a folder of a local server."""
+    settings = load_settings(
+        {
+            **GOOD,
+            "CARRY_VENUES": "binance,lighter",
+            "CARRY_BINANCE_URL": "http://127.0.0.1:8088/venue/binance/",
+            "CARRY_TELEGRAM_API_URL": "http://127.0.0.1:8088/telegram",
+        }
+    )
+
+    assert settings.venue_urls == {
+        "binance": "http://127.0.0.1:8088/venue/binance",
+        "lighter": None,
+    }
+    assert settings.bot_api_base == "http://127.0.0.1:8088/telegram/bot"
+
+
+def test_settings_never_show_the_token() -> None:
+    """Objects end up in logs and tracebacks."""
+    settings = load_settings(GOOD)
+
+    assert TOKEN not in repr(settings)
+    assert TOKEN not in str(settings.model_dump())
+    assert settings.secrets == (TOKEN,)
