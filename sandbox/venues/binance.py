@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sandbox.venues.books import scaled
 from sandbox.venues.listings import LIVE
 from sandbox.venues.wire import Bodies, exact, pack, whole_number
-from sandbox.venues.world import MS_PER_HOUR, SLOT_MS
+from sandbox.venues.world import FIRST_MS, MS_PER_HOUR, SLOT_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 PREFIX: Final = "/fapi/v1/"
 _NEVER_MS: Final = 4133404800000
 _QUARTER_END_MS: Final = 1798185600000
-_LISTED_MS: Final = 1_700_000_000_000
 _DEPTH_LIMITS: Final = frozenset({5, 10, 20, 50, 100, 500, 1000})
 _MOST_PAYMENTS: Final = 1000
 _CONTRACT_TYPES: Final = {
@@ -201,6 +200,7 @@ class Binance:
         # With a start the oldest come first, without one the newest are returned.
         reach_ms = (limit + 1) * 8 * MS_PER_HOUR
         from_start = start_ms > 0
+        start_ms = max(start_ms, FIRST_MS)
         window = (
             (start_ms, min(end_ms, start_ms + reach_ms))
             if from_start
@@ -259,7 +259,7 @@ def _symbol(one: Instrument) -> dict[str, Any]:
         "pair": f"{one.raw}{one.quote}",
         "contractType": _CONTRACT_TYPES[one.kind],
         "deliveryDate": _QUARTER_END_MS if one.kind == "dated" else _NEVER_MS,
-        "onboardDate": _LISTED_MS + one.number * 86_400_000,
+        "onboardDate": FIRST_MS + one.number * 86_400_000,
         "status": "TRADING" if one.status == LIVE else one.status,
         "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000",

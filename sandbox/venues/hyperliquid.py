@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.venues.listings import LIVE
 from sandbox.venues.wire import Answer, Bodies, exact, pack, plain
-from sandbox.venues.world import MS_PER_HOUR, SLOT_MS
+from sandbox.venues.world import FIRST_MS, MS_PER_HOUR, SLOT_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,6 +139,7 @@ class Hyperliquid:
         one = self._coin_of(body)
         if one is None:
             return pack([])
+        start_ms = max(start_ms, FIRST_MS)
         end_ms = min(end_ms, start_ms + _MOST_PAYMENTS * MS_PER_HOUR)
         return pack(
             [

@@ -27,6 +27,8 @@ _VOLUME_SHARE: Final = {
 MOST_DECIMALS: Final = 7
 LIVE: Final = "live"
 ABSENT: Final = "absent"
+SECOND_MARKETS: Final = frozenset({"twin", "dated"})
+"""Kinds that stand beside a token's ordinary market on the same venue."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import permutations
 from typing import TYPE_CHECKING, Any, Final
 
-from sandbox.venues.listings import LIVE, VENUES
+from sandbox.venues.listings import LIVE, SECOND_MARKETS, VENUES
 from sandbox.venues.wire import exact
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 ENOUGH_VOLUME_USD: Final = Decimal(50_000)
 LEAST_RATIO: Final = Decimal("0.97")
 MOST_RATIO: Final = Decimal("1.03")
-_SECOND_MARKETS: Final = frozenset({"twin", "dated"})
 _WHY_NOT: Final = {
     "dated": "dated",
     "premarket": "pre_market",
@@ -46,7 +45,7 @@ def truth(world: World) -> dict[str, Any]:
     for venue in VENUES:
         for one in world.instruments(venue):
             entry = tokens.setdefault(one.base, {"venues": {}, "others": []})
-            if one.kind in _SECOND_MARKETS:
+            if one.kind in SECOND_MARKETS:
                 other = {"venue": venue, "symbol_raw": one.symbol_raw}
                 entry["others"].append(other | {"why_not": why_not(one)})
             else:

@@ -18,6 +18,7 @@ from sandbox.venues.listings import (
     ABSENT,
     ASSETS,
     LIVE,
+    SECOND_MARKETS,
     VENUES,
     all_instruments,
     decimals_for_price,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from sandbox.venues.listings import Instrument
 
 MS_PER_HOUR: Final = 3_600_000
+FIRST_MS: Final = 1_700_000_000_000
+"""Before this moment (November 2023) nothing was listed and nothing was paid."""
 SLOT_MS: Final = 300_000
 """Rates stand still this long, so that two reads some seconds apart agree."""
 NEUTRAL_HOURLY: Final = 0.0000125
@@ -182,6 +185,8 @@ class World:
         return self._waves[name]
 
     def _override(self, one: Instrument) -> Override | None:
+        if one.kind in SECOND_MARKETS:
+            return None
         return self._overrides.get((one.base, one.venue))
 
     def index_price(self, one: Instrument, moment_ms: int) -> float:
@@ -294,7 +299,7 @@ class World:
 
         A payment is made at the rate that was shown just before it.
         """
-        first = -(-start_ms // MS_PER_HOUR)
+        first = -(-max(start_ms, FIRST_MS) // MS_PER_HOUR)
         last = min(end_ms, self.clock.now_ms()) // MS_PER_HOUR
         for hour in range(first, last + 1):
             at_ms = hour * MS_PER_HOUR
@@ -337,7 +342,7 @@ class World:
 
     def set_rate(self, base: str, venue: str, hourly: Decimal | None) -> None:
         """Hold a token's hourly rate from now on; None lets it move again."""
-        self._change(base, venue).hourly.set(self.clock.now_ms(), hourly)
+        self._change(base, venue).hourly.set(self.moment_ms(), hourly)
 
     def set_interval(self, base: str, venue: str, hours: int) -> None:
         """Change the hours between payments, which only Binance can announce.
@@ -348,7 +353,7 @@ class World:
         if venue != "binance" or hours not in {1, 2, 4, 8}:
             message = "only binance changes intervals, to 1, 2, 4 or 8 hours"
             raise ValueError(message)
-        self._change(base, venue).interval_h.set(self.clock.now_ms(), hours)
+        self._change(base, venue).interval_h.set(self.moment_ms(), hours)
         self._replace(base, venue, in_funding_info=True)
 
     def set_price_factor(self, base: str, factor: float, venue: str | None) -> None:

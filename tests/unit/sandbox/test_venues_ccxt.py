@@ -229,6 +229,17 @@ async def test_settled_rates_are_those_shown_before_the_payment(venue: str) -> N
         assert len(settled) == (6 if venue == "binance" else 48)
 
 
+async def test_nothing_was_paid_before_the_market_existed() -> None:
+    """A reader that asks from 1970 on gets the first payments, as on the venue."""
+    async with frozen_box() as box, venue_client(box, "hyperliquid") as client:
+        await client.load_markets()
+
+        rows = await client.fetch_funding_rate_history("BTC/USDC:USDC", since=1)
+
+    assert len(rows) == 500
+    assert rows[0]["datetime"].startswith("2023-11-14T23:00")
+
+
 async def test_lighter_settles_in_percent_per_hour_with_a_direction() -> None:
     """The same venue shows fractions per 8 hours: mixing them up is off by 12.5."""
     async with frozen_box() as box, venue_client(box, "lighter") as client:

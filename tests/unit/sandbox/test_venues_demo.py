@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.child import child_environment
+from sandbox.child import child_environment, stop_child
 from tests.unit.sandbox.venue_clients import frozen_box
 
 if TYPE_CHECKING:
@@ -122,6 +122,29 @@ async def test_a_port_that_is_no_number_is_refused(tmp_path: Path) -> None:
 
     assert started.returncode == 2
     assert b"'eighty' is not a port" in err
+
+
+async def test_a_bot_that_will_not_stop_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ctrl-C must work even when the bot hangs."""
+    monkeypatch.setattr("sandbox.child.PATIENCE_S", 0.1)
+    deaf = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+        "print('up', flush=True); input()"
+    )
+    read_end, write_end = os.pipe()
+    hung = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", deaf,
+        stdin=asyncio.subprocess.PIPE, stdout=write_end,
+    )  # fmt: skip
+    os.close(write_end)
+    await asyncio.to_thread(os.read, read_end, 10)
+
+    await stop_child(hung)
+
+    os.close(read_end)
+    assert hung.returncode == -signal.SIGKILL
 
 
 def test_the_bot_in_the_demo_can_reach_nothing_real() -> None:

@@ -206,6 +206,30 @@ def test_equal_rates_are_paired_by_venue_name() -> None:
     }
 
 
+def test_a_change_by_hand_shows_at_once() -> None:
+    """Prices are computed for whole seconds; a change must not wait for the next."""
+    world = World(SandboxClock(fixed_ms=NOON_MS + 456))
+
+    world.set_rate("BTC", "binance", Decimal("0.001"))
+
+    tokens = _tokens(world)
+    assert tokens["BTC"]["venues"]["binance"]["rate_hourly"] == "0.001"
+
+
+def test_a_change_by_hand_leaves_the_second_quote_alone() -> None:
+    """BTCUSDC keeps its own rate and interval."""
+    world = _world()
+    twin = world.by_symbol("binance", "BTCUSDC")
+    assert twin is not None
+    before = world.wire_rate(twin, NOON_MS)
+
+    world.set_rate("BTC", "binance", Decimal("0.001"))
+    world.set_interval("BTC", "binance", 1)
+
+    assert world.wire_rate(twin, NOON_MS) == before
+    assert world.interval_h(twin, NOON_MS) == 8
+
+
 @pytest.mark.parametrize("token", ["BTC", "APT", "KAITO", "PEPE", "币安人生"])
 def test_500_dollars_fill_within_10_bp_and_10000_within_30(token: str) -> None:
     """The demo's default size must be tradable on ordinary tokens."""
