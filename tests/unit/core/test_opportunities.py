@@ -130,7 +130,7 @@ def test_unknown_volume_obeys_the_setting_and_is_marked(*, allowed: bool) -> Non
     [("4.85", False), ("4.86", True), ("5.15", True), ("5.16", False)],
 )
 def test_two_names_pair_only_if_unit_prices_agree(price: str, *, agrees: bool) -> None:
-    """Higher over lower at most 1.03, whichever side it is on: a name alone proves nothing."""
+    """Higher over lower is at most 1.03, whichever side it is on."""
     one = snapshot(venue=BINANCE, per_hour="0.0002", price=price)
     other = snapshot(venue=EXTENDED, price="5")
 
