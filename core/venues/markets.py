@@ -15,7 +15,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-import ccxt.async_support as ccxt
+import certifi
 
 from core.errors import TroubleKind, VenueError
 from core.model.market import FundingSnapshot
@@ -374,7 +374,7 @@ def open_markets(
         KeyError: the catalog has no such venue.
     """
     # The authorities ccxt brings, so that a bare machine needs no package for them.
-    tls = ssl.create_default_context(cafile=ccxt.Exchange.cafile)
+    tls = ssl.create_default_context(cafile=certifi.where())
     return {
         venue_id: MarketReader(
             VENUES[venue_id],

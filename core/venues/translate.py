@@ -221,8 +221,9 @@ def _excluded_by(rule: AbsenceRule, market: Row) -> str | None:
     text = "" if found is None else str(found)
     if rule.values is None:
         return text or None
-    excludes = (text in rule.values) is not rule.is_allow_list
-    return text if excludes else None
+    if (text in rule.values) is rule.is_allow_list:
+        return None
+    return rule.path.rpartition(".")[2] if text == "True" else text
 
 
 def _instrument(
