@@ -93,8 +93,8 @@ def _scope_key(memory: Memory, params: Params) -> str:
     suffix = f"@{language}" if language else ""
     if kind not in _WITH_CHAT:
         return f"{kind}{suffix}"
-    chat_id = int(scope.get("chat_id") or 0)
-    chat = memory.chats.get(chat_id)
+    chat_id = scope.get("chat_id")
+    chat = memory.chats.get(chat_id) if isinstance(chat_id, int) else None
     # The real server knows a private chat only after the user has pressed Start.
     if chat is None or not chat.is_started:
         refuse("chat not found")

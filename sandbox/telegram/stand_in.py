@@ -336,6 +336,23 @@ class TelegramStandIn:
             if len(query.answers) > 1 or (query.expects_answer and not query.answers)
         ]
 
+    def assert_clean(self, *, allow: Sequence[str] = ()) -> None:
+        """Fail a test if anything was wrong: lint, or a call that was refused.
+
+        `allow` lists parts of refusals that the test provoked on purpose.
+
+        Raises:
+            AssertionError: With one line for each problem.
+        """
+        refused = [
+            f"{call.method}: {call.error}"
+            for call in self.refusals
+            if not any(part in (call.error or "") for part in allow)
+        ]
+        complaints = [*self.lint(), *refused]
+        if complaints:
+            raise AssertionError("\n".join(complaints))
+
     def lint(self) -> list[str]:
         """Return what is wrong with anything the bot ever sent."""
         return lint.problems(

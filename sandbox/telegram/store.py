@@ -90,6 +90,8 @@ class Store:
         self._path = folder / "telegram.json"
         self._due: asyncio.TimerHandle | None = None
         self._writing: asyncio.Future[None] | None = None
+        self._has_news = False
+        self.writes = 0
 
     async def start(self) -> None:
         """Read what an earlier run left.
@@ -104,14 +106,16 @@ class Store:
         self._memory.pulse.ring()
 
     async def close(self) -> None:
-        """Write the last state."""
+        """Write the last state, if anything happened at all."""
         if self._due is not None:
             self._due.cancel()
         if self._writing is not None:
             await self._writing
-        await asyncio.to_thread(self._write, json.dumps(freeze(self._memory)))
+        if self._has_news:
+            await asyncio.to_thread(self._write, json.dumps(freeze(self._memory)))
 
     def _touch(self) -> None:
+        self._has_news = True
         if self._due is None:
             loop = asyncio.get_running_loop()
             self._due = loop.call_later(_DELAY_S, self._flush)
@@ -124,6 +128,12 @@ class Store:
         text = json.dumps(freeze(self._memory))
         loop = asyncio.get_running_loop()
         self._writing = loop.run_in_executor(None, self._write, text)
+        self._writing.add_done_callback(self._written)
+
+    def _written(self, writing: asyncio.Future[None]) -> None:
+        writing.result()
+        self.writes += 1
+        self._memory.pulse.ring()
 
     def _read(self) -> str | None:
         return self._path.read_text("utf-8") if self._path.exists() else None
