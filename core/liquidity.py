@@ -89,6 +89,11 @@ def fill_within(
     return filled, (paid / filled if filled else None)
 
 
+def depth_of(levels: Sequence[BookLevel]) -> Decimal:
+    """Return the base quantity of all levels."""
+    return sum((level.quantity_base for level in levels), ZERO)
+
+
 def depth_within(
     levels: Sequence[BookLevel], slip: Decimal, side: OrderSide
 ) -> Decimal:
@@ -96,8 +101,7 @@ def depth_within(
     if not levels:
         return ZERO
     limit = slip_limit(levels[0].price, side, slip)
-    inside = (level for level in levels if is_within(level.price, limit, side))
-    return sum((level.quantity_base for level in inside), ZERO)
+    return depth_of([each for each in levels if is_within(each.price, limit, side)])
 
 
 def pair_prices(books: PairBooks, quantity_base: Decimal) -> PairPrices | None:
