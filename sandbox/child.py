@@ -20,6 +20,7 @@ _PREFIX: Final = "CARRY_"
 # Anything else with our prefix could lead the demo to a person's real bot.
 _KEPT: Final = frozenset({
     "CARRY_LEVERAGE", "CARRY_POSITION_SIZE_USD", "CARRY_QUOTE_TTL_S",
+    "CARRY_RATE_DISPLAY",
     "CARRY_SCAN_INTERVAL_S", "CARRY_TOKENS", "CARRY_VENUES",
 })  # fmt: skip
 _KEPT_PREFIXES: Final = ("CARRY_ALERT_", "CARRY_ALLOW_", "CARRY_LOG_", "CARRY_MAX_",

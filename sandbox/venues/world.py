@@ -11,7 +11,7 @@ import math
 import random
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from sandbox.venues.books import Book, best_prices, build_book, depth_for
 from sandbox.venues.listings import (
@@ -25,6 +25,7 @@ from sandbox.venues.listings import (
     instrument_of,
     synthetic,
 )
+from sandbox.venues.movement import Kept, Timeline, Waves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,33 +51,12 @@ _RATE_STEP: Final = {
 _HYPERLIQUID_DECIMALS: Final = 6
 _MARK_DECIMALS: Final = {"binance": 8, "extended": 10}
 """Where marks are finer than ticks; few enough to survive a float on the way."""
-_NUMBERS_KEPT: Final = 20_000
 _WAVES_H: Final = (0.19, 0.87, 6.13, 31.7)
 _WAVE_SIZES: Final = (0.0006, 0.0025, 0.009, 0.017)
-
-T = TypeVar("T")
 
 
 class UnknownMarketError(Exception):
     """Nobody lists this token there."""
-
-
-@dataclass(slots=True)
-class Timeline(Generic[T]):
-    """A value that was changed by hand, and since when."""
-
-    changes: list[tuple[int, T | None]] = field(default_factory=list)
-
-    def at(self, moment_ms: int) -> T | None:
-        """Return the value in force, None where the market decides itself."""
-        for since_ms, value in reversed(self.changes):
-            if since_ms <= moment_ms:
-                return value
-        return None
-
-    def set(self, since_ms: int, value: T | None) -> None:
-        """Put a value in force from a moment on; None gives it back to the market."""
-        self.changes.append((since_ms, value))
 
 
 @dataclass(slots=True)
@@ -100,28 +80,6 @@ class Payment:
     mark_price: float
 
 
-class _Kept(dict[tuple[object, ...], T]):
-    """Numbers computed before; emptied when there are too many."""
-
-    def keep(self, key: tuple[object, ...], value: T) -> T:
-        if len(self) >= _NUMBERS_KEPT:
-            self.clear()
-        self[key] = value
-        return value
-
-
-class _Waves:
-    """Slow, smooth, repeatable movement of one market."""
-
-    def __init__(self, seed: str) -> None:
-        chance = random.Random(seed)
-        self.phases = [chance.uniform(0, math.tau) for _ in range(8)]
-        self.bias = chance.uniform(-1, 1)
-
-    def at(self, hours: float, period_h: float, which: int) -> float:
-        return math.sin(math.tau * hours / period_h + self.phases[which])
-
-
 class World:
     """The market, its truth at every moment, and what a person did to it."""
 
@@ -134,13 +92,13 @@ class World:
         """Grows with every change by hand; cached answers from before are void."""
         self._extra_tokens = extra_tokens
         self._assets = {one.name: one for one in (*ASSETS, *synthetic(extra_tokens))}
-        self._waves: dict[str, _Waves] = {}
+        self._waves: dict[str, Waves] = {}
         self._price_factors: dict[str, float] = {}
         self._overrides: dict[tuple[str, str], Override] = {}
         self._listed: dict[str, list[Instrument]] = {}
-        self._indexes: _Kept[float] = _Kept()
-        self._bases: _Kept[float] = _Kept()
-        self._rates: _Kept[Decimal] = _Kept()
+        self._indexes: Kept[float] = Kept()
+        self._bases: Kept[float] = Kept()
+        self._rates: Kept[Decimal] = Kept()
         self._list_all()
 
     def _list_all(self) -> None:
@@ -179,9 +137,9 @@ class World:
 
     # prices
 
-    def _wave(self, name: str) -> _Waves:
+    def _wave(self, name: str) -> Waves:
         if name not in self._waves:
-            self._waves[name] = _Waves(f"{self.seed}/{name}")
+            self._waves[name] = Waves(f"{self.seed}/{name}")
         return self._waves[name]
 
     def _override(self, one: Instrument) -> Override | None:
