@@ -206,6 +206,7 @@ def print_scan(result: ScanResult, console: Console, *, period_h: int) -> None:
     console.print(_matrix_table(result.matrix))
     if result.opportunities:
         console.print(_ranking_table(result.opportunities, period_h))
+        console.print("* of the thinner side; ? where a venue does not tell")
     else:
         console.print("No spread is above the threshold now.")
     counts: dict[str, int] = {}
@@ -244,7 +245,7 @@ def _matrix_table(rows: Sequence[TokenRow]) -> Table:
 
 def _ranking_table(opportunities: Sequence[Opportunity], period_h: int) -> Table:
     table = Table("#", "Token", "Long", "Short", title="Best spreads, before any cost")
-    for header in (f"Spread %/{period_h}h", "APR %", "Day volume of the thinner side"):
+    for header in (f"Spread %/{period_h}h", "APR %", "Day volume*"):
         table.add_column(header, justify="right")
     for rank, each in enumerate(opportunities, start=1):
         table.add_row(
@@ -263,5 +264,5 @@ def _thinner(each: Opportunity) -> str:
     long, short = each.long.volume_24h_usd, each.short.volume_24h_usd
     known = [volume for volume in (long, short) if volume is not None]
     if len(known) < len((long, short)):
-        return "? (a venue does not tell)"
+        return "?"
     return f"${min(known):,.0f}"
