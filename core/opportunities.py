@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.model.instrument import TokenStatus
 from core.model.opportunity import Opportunity, Skip, SkipReason
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from core.model.instrument import TokenRow
     from core.model.market import FundingSnapshot
-    from core.model.units import Base
+    from core.model.units import Base, VenueId
 
 MAX_PRICE_RATIO = Decimal("1.03")
 """Higher unit price over lower: whichever venue is first, the answer is the same."""
@@ -84,14 +84,35 @@ def best_pair(
 
     Wider pairs whose prices disagree are returned as skips.
     """
-    if not snapshots:
+    rated = [_Rated(s.rate.per_hour, s.instrument.venue_id, s) for s in snapshots]
+    if not rated:
         return None, []
-    ordered = sorted(snapshots, key=_rate_then_venue)
-    low = ordered[0]
-    high = max(ordered[1:], key=_rate_then_venue_reversed, default=None)
-    if high is not None and _prices_agree(low, high):
-        return Opportunity(low.instrument.base, low, high), []
-    return _search(ordered)
+    rated.sort(key=_by_rate_then_venue)
+    low, high = rated[0], _highest(rated)
+    if high is not None and _prices_agree(low.snapshot, high.snapshot):
+        found = Opportunity(low.snapshot.instrument.base, low.snapshot, high.snapshot)
+        return found, []
+    return _search([each.snapshot for each in rated])
+
+
+class _Rated(NamedTuple):
+    """A snapshot with its hourly rate worked out once."""
+
+    per_hour: Decimal
+    venue_id: VenueId
+    snapshot: FundingSnapshot
+
+
+def _by_rate_then_venue(each: _Rated) -> tuple[Decimal, VenueId]:
+    return each.per_hour, each.venue_id
+
+
+def _highest(rated: Sequence[_Rated]) -> _Rated | None:
+    """Return the highest rate of all but the first; the first name wins a tie."""
+    if len(rated) == 1:
+        return None
+    top = rated[-1].per_hour
+    return next(each for each in rated[1:] if each.per_hour == top)
 
 
 def _search(
@@ -176,18 +197,6 @@ def _mismatch(pair: Opportunity) -> Skip:
         f" against {short.mark_price:f} on {short.instrument.venue_id}"
     )
     return Skip(pair.base, SkipReason.PRICE_MISMATCH, detail)
-
-
-def _rate_then_venue(snapshot: FundingSnapshot) -> tuple[Decimal, str]:
-    return snapshot.rate.per_hour, snapshot.instrument.venue_id
-
-
-def _rate_then_venue_reversed(
-    snapshot: FundingSnapshot,
-) -> tuple[Decimal, tuple[int, ...]]:
-    # The first venue by name wins a tie for the highest rate, too.
-    name = tuple(-ord(letter) for letter in snapshot.instrument.venue_id)
-    return snapshot.rate.per_hour, name
 
 
 def _widest_first(pair: Opportunity) -> tuple[Decimal, str, str]:

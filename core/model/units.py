@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import NewType
 
 VenueId = NewType("VenueId", str)
@@ -57,6 +58,7 @@ class OrderSide(StrEnum):
         return 1 if self is OrderSide.BUY else -1
 
 
+@lru_cache(maxsize=64)
 def hours_of(interval: timedelta) -> Decimal:
     """Return an interval in hours, exactly."""
     return Decimal(interval // timedelta(microseconds=1)) / Decimal(3_600_000_000)

@@ -13,11 +13,12 @@ from core.model.instrument import AbsenceReason, LeftOut, TokenStatus
 from core.model.units import Base
 from tests.fakes.objects import BINANCE, EXTENDED, LIGHTER, instrument
 from tests.fakes.runtime import START, FakeClock
+from tests.fakes.stores import MemoryAvailability
 
 if TYPE_CHECKING:
     import pytest
 
-    from core.model.instrument import Availability, Instrument
+    from core.model.instrument import Instrument
     from core.model.units import VenueId
 
 
@@ -37,29 +38,16 @@ class Lists:
         return self.listed, self.left_out
 
 
-class Store:
-    """One saved cache."""
-
-    def __init__(self) -> None:
-        self.saved: Availability | None = None
-
-    async def load_availability(self) -> Availability | None:
-        """Return what was saved."""
-        return self.saved
-
-    async def save_availability(self, value: Availability) -> None:
-        """Keep it."""
-        self.saved = value
-
-
 class World:
     """KAITO on two venues, APT on three, RARE on one."""
 
     def __init__(
-        self, tokens: tuple[Base, ...] | None = None, store: Store | None = None
+        self,
+        tokens: tuple[Base, ...] | None = None,
+        store: MemoryAvailability | None = None,
     ) -> None:
         self.clock = FakeClock()
-        self.store = store or Store()
+        self.store = store or MemoryAvailability()
         self.lists = {
             BINANCE: Lists(BINANCE, "APT"),
             LIGHTER: Lists(LIGHTER, "APT", "KAITO"),

@@ -1,0 +1,273 @@
+"""Measure what a person waits for, as ratios taken in one run: `make bench`.
+
+The pretend venues run in a process of their own. Each line gives the figure, what it is
+compared with, and the goal; nothing here fails when a machine is slow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import statistics
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Self
+
+import aiohttp
+import orjson
+
+from core.availability import AvailabilityCache
+from core.health import VenueMonitor
+from core.model.instrument import Instrument, TokenRow
+from core.model.market import FundingSnapshot
+from core.model.units import Base, FundingRate, VenueId
+from core.opportunities import Gates, rank
+from core.rates import Rates
+from core.runtime import Nursery, SystemClock
+from core.scanner import Scanner
+from core.venues.markets import open_markets
+from sandbox.app import SandboxServer
+from tests.fakes.objects import ALL_VENUES
+from tests.fakes.stores import MemoryAvailability
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from multiprocessing.connection import Connection
+
+    from core.venues.markets import MarketReader
+
+INSTRUMENTS_EACH = 200
+LATENCY_MS = 80
+ROUNDS = 15
+GATES = Gates(
+    min_spread_per_hour=Decimal("0.00002"),
+    min_volume_usd=Decimal(50000),
+    allows_unknown_volume=True,
+)
+
+
+def _serve(pipe: Connection, extra_tokens: int) -> None:
+    async def run() -> None:
+        async with SandboxServer(extra_tokens=extra_tokens) as box:
+            pipe.send(box.url)
+            await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
+
+    asyncio.run(run())
+
+
+class PretendVenues:
+    """The sandbox in a process of its own."""
+
+    def __init__(self, extra_tokens: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, extra_tokens))
+
+    def __enter__(self) -> str:
+        """Start; return where it is."""
+        self._process.start()
+        url: str = self._pipe.recv()
+        return url
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self._pipe.send("stop")
+        self._process.join(10)
+
+
+class StallMeter:
+    """Notes the longest time during which the event loop served nobody else."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start to tick."""
+        self._task = asyncio.create_task(self._tick())
+        await asyncio.sleep(0.01)
+        self.longest = 0.0
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _tick(self) -> None:
+        step = 0.001
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(step)
+            late = time.perf_counter() - before - step
+            self.longest = max(self.longest, late)
+
+
+async def timed(work: Callable[[], Awaitable[object]]) -> float:
+    """Return how many seconds work takes."""
+    before = time.perf_counter()
+    await work()
+    return time.perf_counter() - before
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """The same requests with nothing around them."""
+
+    session: aiohttp.ClientSession
+    requests: tuple[tuple[str, str, object], ...]
+
+    async def fire(self) -> None:
+        """Send all at once and parse what comes."""
+        await asyncio.gather(*(self._one(*each) for each in self.requests))
+
+    async def _one(self, method: str, url: str, body: object) -> None:
+        async with self.session.request(method, url, json=body) as answer:
+            orjson.loads(await answer.read())
+
+
+def _bare_requests(url: str) -> tuple[tuple[str, str, object], ...]:
+    venue = f"{url}/venue"
+    return (
+        ("GET", f"{venue}/binance/fapi/v1/premiumIndex", None),
+        ("POST", f"{venue}/hyperliquid/info", {"type": "metaAndAssetCtxs"}),
+        ("GET", f"{venue}/lighter/api/v1/funding-rates", None),
+        ("GET", f"{venue}/lighter/api/v1/orderBookDetails", None),
+        ("GET", f"{venue}/extended/api/v1/info/markets", None),
+    )
+
+
+async def measure_scan(url: str) -> None:
+    """Compare warm scans with the bare requests, turn by turn."""
+    clock, nursery = SystemClock(), Nursery()
+    urls = {venue: f"{url}/venue/{venue}" for venue in ALL_VENUES}
+    markets = open_markets(ALL_VENUES, urls, clock, paper=True)
+    monitor = VenueMonitor(ALL_VENUES)
+    scanner = Scanner(
+        availability=AvailabilityCache(
+            sources=markets,
+            store=MemoryAvailability(),
+            clock=clock,
+            monitor=monitor,
+            tokens=None,
+        ),
+        rates=Rates(
+            sources=markets,
+            clock=clock,
+            monitor=monitor,
+            max_age=timedelta(seconds=120),
+        ),
+        gates=GATES,
+        clock=clock,
+        nursery=nursery,
+    )
+    async with aiohttp.ClientSession() as session:
+        try:
+            await _compare(scanner, markets, Bare(session, _bare_requests(url)))
+        finally:
+            for market in markets.values():
+                await market.close()
+
+
+async def _compare(
+    scanner: Scanner, markets: Mapping[VenueId, MarketReader], bare: Bare
+) -> None:
+    result = await scanner.scan()
+    listed = {v.venue_id: v.rates for v in result.venues}
+    print("instruments per venue:", dict(listed))
+    before = sum(market.requests for market in markets.values())
+    await scanner.scan()
+    used = sum(market.requests for market in markets.values()) - before
+    print(f"requests per warm scan: {used} (goal <= 6, at best 5)")
+    await bare.fire()
+    ours, theirs, stalls = [], [], []
+    for _ in range(ROUNDS):
+        async with StallMeter() as meter:
+            ours.append(await timed(scanner.scan))
+        stalls.append(meter.longest)
+        theirs.append(await timed(bare.fire))
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    print(
+        f"warm scan: {statistics.median(ours) * 1000:.0f} ms,"
+        f" bare requests at once: {statistics.median(theirs) * 1000:.0f} ms,"
+        f" ratio {ratio:.2f} (goal <= 1.5)"
+    )
+    middle = statistics.median(stalls)
+    print(
+        "longest event-loop stall in a scan:"
+        f" median {middle * 1000:.0f} ms, worst {max(stalls) * 1000:.0f} ms"
+    )
+
+
+def measure_ranking(venues: int = 28, tokens: int = 2000) -> None:
+    """Rank 56,000 rates; compare with sorting the same numbers once."""
+    moment = SystemClock().now()
+    rows, snapshots = [], {}
+    for token in range(tokens):
+        base = Base(f"T{token}")
+        found = tuple(
+            FundingSnapshot(
+                instrument=_instrument(base, VenueId(f"v{venue:02d}")),
+                rate=FundingRate(
+                    Decimal((token * 31 + venue * 17) % 997 - 400) / 1_000_000,
+                    timedelta(hours=8),
+                    timedelta(hours=8),
+                ),
+                next_funding_at=None,
+                mark_price=Decimal(5) + Decimal(venue) / 1000,
+                index_price=None,
+                volume_24h_usd=Decimal(1_000_000),
+                observed_at=moment,
+            )
+            for venue in range(venues)
+        )
+        snapshots[base] = found
+        listed = {s.instrument.venue_id: s.instrument for s in found}
+        rows.append(TokenRow(base, listed, {}))
+    before = time.perf_counter()
+    ranked, _ = rank(rows, snapshots, GATES)
+    took = time.perf_counter() - before
+    numbers = [s.rate.per_hour for each in snapshots.values() for s in each]
+    before = time.perf_counter()
+    sorted(numbers)
+    plain = time.perf_counter() - before
+    print(
+        f"ranking {venues} venues x {tokens} rates: {took * 1000:.0f} ms,"
+        f" {len(ranked)} pairs, {took / plain:.1f} x one plain sort of the same numbers"
+    )
+
+
+def _instrument(base: Base, venue_id: VenueId) -> Instrument:
+    one = Decimal(1)
+    return Instrument(
+        venue_id=venue_id,
+        symbol=f"{base}/USDT:USDT",
+        native_name=base,
+        base=base,
+        multiplier=one,
+        quote="USDT",
+        settle="USDT",
+        unit=one,
+        lot_base=one,
+        price_tick=one,
+    )
+
+
+async def _main(url: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        await session.post(f"{url}/__control/latency", json={"ms": LATENCY_MS})
+    await measure_scan(url)
+
+
+def main() -> None:
+    """Run every measurement and print its line."""
+    print(f"4 venues x {INSTRUMENTS_EACH} instruments, {LATENCY_MS} ms latency")
+    with PretendVenues(INSTRUMENTS_EACH - 30) as url:
+        asyncio.run(_main(url))
+    measure_ranking()
+
+
+if __name__ == "__main__":
+    main()
