@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import logging
+import os
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Durations as timedelta; without this the library (22.8) warns at every RetryAfter.
+os.environ.setdefault("PTB_TIMEDELTA", "1")
+
 MAX_TEXT = 4096
 MAX_TOAST = 200
 POLL_TIMEOUT = timedelta(seconds=10)
@@ -55,6 +59,7 @@ EDIT_GAP = timedelta(seconds=1.5)
 _LASTING = ("plan", "alert", "progress", "away")
 """Kinds whose older messages keep their buttons: each is about something of its own."""
 _MEMORY = 500
+_TAG = re.compile(r"</?[a-z][^<>]*>")
 _UNREACHABLE = ("chat not found", "user is deactivated", "peer_id_invalid")
 
 
@@ -117,9 +122,7 @@ def open_bot(token: str, base_url: str) -> ExtBot[int]:
 class Messenger:
     """The only sender of messages."""
 
-    def __init__(
-        self, bot: ExtBot[int], *, cards: CardStore, clock: Clock
-    ) -> None:
+    def __init__(self, bot: ExtBot[int], *, cards: CardStore, clock: Clock) -> None:
         self.bot = bot
         self._cards = cards
         self._clock = clock
@@ -310,10 +313,7 @@ async def _outcome(call: Awaitable[object]) -> Delivery:
     try:
         done = await call
     except RetryAfter as error:
-        wait = error.retry_after
-        return TooFast(
-            wait if isinstance(wait, timedelta) else timedelta(seconds=float(wait))
-        )
+        return TooFast(wait_of(error))
     except BadRequest as error:
         refused = Refused(str(error))
         unreachable = refused.says(*_UNREACHABLE)
@@ -325,6 +325,12 @@ async def _outcome(call: Awaitable[object]) -> Delivery:
     except TelegramError as error:
         return NoAnswer(f"{type(error).__name__}: {error}")
     return Sent(MessageId(getattr(done, "message_id", 0)))
+
+
+def wait_of(error: RetryAfter) -> timedelta:
+    """Return how long Telegram wants us to wait."""
+    wait = error.retry_after
+    return wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
 
 
 def keyboard(card: Card) -> InlineKeyboardMarkup | None:
@@ -346,7 +352,7 @@ def _button(button: Button) -> InlineKeyboardButton:
 
 def plain(text: str) -> str:
     """Return a card's text without markup, cut to what one message holds."""
-    bare = html.unescape(re.sub(r"<[^>]*>", "", text))
+    bare = html.unescape(_TAG.sub("", text))
     return bare if len(bare) <= MAX_TEXT else bare[: MAX_TEXT - 1] + "…"
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
-from bot.messenger import POLL_TIMEOUT
+from bot.messenger import POLL_TIMEOUT, wait_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -105,7 +105,7 @@ class Poller:
         """Return how long to wait before the next poll."""
         self._failures += 1
         if isinstance(error, RetryAfter):
-            return _as_time(error.retry_after)
+            return wait_of(error)
         if isinstance(error, Conflict):
             log.error("another program polls with this bot's token")
             await self._on_conflict()
@@ -117,7 +117,3 @@ class Poller:
         else:
             log.error("a poll brought what cannot be read", exc_info=error)
         return wait_after(self._failures)
-
-
-def _as_time(wait: float | timedelta) -> timedelta:
-    return wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
