@@ -39,12 +39,12 @@ INSERT INTO trade (
     trade_id, plan_id, base, legs, quantity_base, leverage, spread_per_hour, bounds,
     opened_by, chat_id, message_id, created_at_ms, state, version, needs_attention,
     attention, leg1_filled_at_ms, opened_at_ms, closed_at_ms, close_plan_id,
-    close_target_base, close_rounds, outcome
+    close_target_base, close_rounds, steps, series_at_ms, outcome
 ) VALUES (
     :trade_id, :plan_id, :base, :legs, :quantity_base, :leverage, :spread_per_hour,
     :bounds, :opened_by, :chat_id, :message_id, :created_at_ms, :state, :version,
     :needs_attention, :attention, :leg1_filled_at_ms, :opened_at_ms, :closed_at_ms,
-    :close_plan_id, :close_target_base, :close_rounds, :outcome
+    :close_plan_id, :close_target_base, :close_rounds, :steps, :series_at_ms, :outcome
 )
 """
 _MOVE_TRADE = """
@@ -55,7 +55,7 @@ UPDATE trade SET
     leg1_filled_at_ms = :leg1_filled_at_ms, opened_at_ms = :opened_at_ms,
     closed_at_ms = :closed_at_ms, close_plan_id = :close_plan_id,
     close_target_base = :close_target_base, close_rounds = :close_rounds,
-    outcome = :outcome
+    steps = :steps, series_at_ms = :series_at_ms, outcome = :outcome
 WHERE trade_id = :trade_id AND version = :version - 1
 """
 _INSERT_INTENT = """
@@ -63,19 +63,19 @@ INSERT INTO intent (
     intent_id, trade_id, leg, purpose, seq, venue_id, symbol, side, quantity_base,
     limit_price, is_reduce_only, client_order_id, created_at_ms, send_by_ms,
     fence_at_ms, baseline_base, state, filled_base, average_price, fee_usd,
-    venue_order_id, evidence, refusal
+    venue_order_id, evidence, refusal, refusal_code
 ) VALUES (
     :intent_id, :trade_id, :leg, :purpose, :seq, :venue_id, :symbol, :side,
     :quantity_base, :limit_price, :is_reduce_only, :client_order_id, :created_at_ms,
     :send_by_ms, :fence_at_ms, :baseline_base, :state, :filled_base, :average_price,
-    :fee_usd, :venue_order_id, :evidence, :refusal
+    :fee_usd, :venue_order_id, :evidence, :refusal, :refusal_code
 )
 """
 _MOVE_INTENT = """
 UPDATE intent SET
     state = :state, filled_base = :filled_base, average_price = :average_price,
     fee_usd = :fee_usd, venue_order_id = :venue_order_id, evidence = :evidence,
-    refusal = :refusal
+    refusal = :refusal, refusal_code = :refusal_code
 WHERE intent_id = :intent_id
 """
 # A fill is one fact however often it is read; what was missing may come later.

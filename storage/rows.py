@@ -140,6 +140,8 @@ def trade_values(trade: Trade) -> Values:
         "close_plan_id": trade.close_plan_id,
         "close_target_base": maybe_text(trade.close_target_base),
         "close_rounds": trade.close_rounds,
+        "steps": trade.steps,
+        "series_at_ms": maybe_ms(trade.series_at),
         "outcome": trade.outcome,
     }
 
@@ -174,6 +176,8 @@ def trade_of(row: sqlite3.Row) -> Trade:
         close_plan_id=None if close_plan_id is None else PlanId(close_plan_id),
         close_target_base=record.maybe_decimal("close_target_base"),
         close_rounds=record.whole("close_rounds"),
+        steps=record.whole("steps"),
+        series_at=record.maybe_moment("series_at_ms"),
         outcome=record.maybe_text("outcome"),
     )
 
@@ -204,6 +208,7 @@ def intent_values(intent: OrderIntent) -> Values:
         "venue_order_id": intent.venue_order_id,
         "evidence": intent.evidence,
         "refusal": intent.refusal,
+        "refusal_code": intent.refusal_code,
     }
 
 
@@ -234,6 +239,7 @@ def intent_of(row: sqlite3.Row) -> OrderIntent:
         venue_order_id=record.maybe_text("venue_order_id"),
         evidence=record.maybe_text("evidence"),
         refusal=record.maybe_text("refusal"),
+        refusal_code=record.maybe_text("refusal_code"),
     )
 
 

@@ -50,6 +50,8 @@ CREATE TABLE trade (
     close_plan_id TEXT REFERENCES plan (plan_id),
     close_target_base TEXT,
     close_rounds INTEGER NOT NULL CHECK (close_rounds >= 0),
+    steps INTEGER NOT NULL CHECK (steps >= 0),
+    series_at_ms INTEGER,
     outcome TEXT
 ) STRICT;
 CREATE INDEX trade_in_progress ON trade (created_at_ms)
@@ -81,6 +83,7 @@ CREATE TABLE intent (
     venue_order_id TEXT,
     evidence TEXT,
     refusal TEXT,
+    refusal_code TEXT,
     UNIQUE (trade_id, leg, purpose, seq),
     UNIQUE (venue_id, client_order_id)
 ) STRICT;

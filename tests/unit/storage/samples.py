@@ -204,6 +204,8 @@ def full_trade(name: str = "a") -> Trade:
         close_plan_id=PlanId(f"plan-{name}"),
         close_target_base=Decimal("0.0"),
         close_rounds=2,
+        steps=1,
+        series_at=NOW,
         outcome="Lighter did not answer",
     )
 
