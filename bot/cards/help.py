@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bot.callbacks import Verb
 from bot.cards.card import Card
 from bot.cards.layout import lines, rows_of, text
+from core.model.control import TradingState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,14 +32,21 @@ DESCRIPTIONS: Mapping[str, str] = {
 """What the command menu says; every command has a line."""
 
 
-def start_card(look: Look, state: str) -> Card:
+_ENTRIES = {
+    TradingState.ACTIVE: "on",
+    TradingState.REDUCING: "off, closing works",
+    TradingState.HALTED: "off, everything automatic is halted",
+}
+
+
+def start_card(look: Look, state: TradingState) -> Card:
     """Return the greeting; it starts nothing."""
     role = "owner: you may look and trade" if look.can_trade else "viewer: look only"
     hello = f"Hello {text(look.viewer_name)}" if look.viewer_name else "Hello"
     return Card(
         html=lines(
             f"{hello}, {role} · {look.badge}",
-            f"Entries are {text(state)}. Nothing starts by itself:"
+            f"Entries are {_ENTRIES[state]}. Nothing starts by itself:"
             " an order needs your tap on a confirm card.",
         ),
         kind="start",
@@ -89,6 +97,17 @@ def hint(look: Look, typed: str) -> Card:
     what = f"“{text(shown)}” is not a command I know." if shown else "That is no text."
     return Card(
         html=lines(what, "Try /top, /pos or /help."),
+        kind="hint",
+        card_id=look.card_id,
+        rows=rows_of(_screens(look)),
+    )
+
+
+def unknown_command_card(look: Look) -> Card:
+    """Return a short answer to a command that does not exist."""
+    names = " ".join(f"/{name}" for name in DESCRIPTIONS if name != "positions")
+    return Card(
+        html=lines("I do not know this command.", f"These work: {names}"),
         kind="hint",
         card_id=look.card_id,
         rows=rows_of(_screens(look)),

@@ -77,6 +77,38 @@ def first_scan_card(look: Look) -> Card:
     )
 
 
+def picker_card(result: ScanResult | None, look: Look, size_usd: Decimal) -> Card:
+    """Return the best tokens, each with a button that quotes it."""
+    if result is None:
+        return first_scan_card(look)
+    ranked = result.opportunities[:PAGE_ROWS]
+    buttons = [
+        look.button(f"{number} {numbers.cut(one.base)}", Verb.OPEN, str(number - 1))
+        for number, one in enumerate(ranked, 1)
+    ]
+    size = numbers.whole_usd(size_usd)
+    head = f"Open which pair, at {size} per leg? · {look.badge}"
+    if not ranked:
+        head = f"No pair is worth opening now · {look.badge}"
+    best = look.button("⚡ Enter best", Verb.BEST, style=Style.SUCCESS)
+    return Card(
+        html=lines(
+            head,
+            _table(ranked, 0, look) if ranked else _why_empty(result),
+            _legend(ranked, look),
+            "Another size or token: /open TOKEN USD. A quote is not an order.",
+        ),
+        kind="picker",
+        card_id=look.card_id,
+        rows=rows_of(
+            *grid(buttons),
+            [best] if ranked else [],
+            [look.button("📈 Top", Verb.SCREEN, "top")],
+        ),
+        shown={"rows": pack_rows(pair_row(one) for one in ranked)},
+    )
+
+
 def filter_card(result: ScanResult | None, look: Look, wanted: str) -> Card:
     """Return one chip per venue that narrows the ranking."""
     codes = [look.code(one.venue_id) for one in result.venues] if result else []

@@ -302,34 +302,26 @@ def _next_payment(body: ClosePlan, look: Look) -> str:
 # --- what ends the card ---------------------------------------------------------------
 
 
-def ended_card(words: str, request: QuoteRequest, look: Look) -> Card:
+def ended_card(words: str, request: QuoteRequest | None, look: Look) -> Card:
     """Return a confirm card that is over, with the way to a new one."""
-    is_close = request.trade_id is not None
+    is_close = request is not None and request.trade_id is not None
     back = ("Positions", "pos") if is_close else ("📈 Top", "top")
-    new = [look.button("🔄 New quote", Verb.REQUOTE)] if look.can_trade else []
+    can_quote = look.can_trade and request is not None
+    new = [look.button("🔄 New quote", Verb.REQUOTE)] if can_quote else []
     return Card(
         html=f"{text(words)} · {look.badge}",
         kind="ended",
         card_id=look.card_id,
         rows=rows_of([*new, look.button(back[0], Verb.SCREEN, back[1])]),
-        shown=request.pack(),
+        shown={} if request is None else request.pack(),
+        is_protected=True,
     )
-
-
-def expired_card(expired_at: datetime, request: QuoteRequest, look: Look) -> Card:
-    """Return the card of a quote that ran out."""
-    return ended_card(expired_words(expired_at, look), request, look)
 
 
 def expired_words(expired_at: datetime, look: Look) -> str:
     """Say since when a quote is over."""
     ago = numbers.duration_text(look.now - expired_at)
-    return f"Quote expired {ago} ago. Nothing was ordered."
-
-
-def cancelled_card(request: QuoteRequest, look: Look) -> Card:
-    """Return the card of a quote its owner cancelled."""
-    return ended_card("Cancelled. Nothing was ordered.", request, look)
+    return f"Quote expired {ago} ago"
 
 
 def size_choices(default_usd: Decimal) -> tuple[Decimal, ...]:

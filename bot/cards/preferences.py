@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from core.model.control import Preferences
 
 PRESETS_PERCENT_8H = ("0.01", "0.02", "0.05", "0.1", "0.2")
+SAVED = "Saved"
 _MAX_MUTED = 12
 _DELIVERY = {
     AlertDelivery.ON: "on, with sound",
@@ -54,6 +55,13 @@ def alerts_card(preferences: Preferences, look: Look, note: str = "") -> Card:
         rows=_buttons(preferences, look, [base for base, _ in muted]),
         shown={"rows": pack_rows(ShownRow(base=base) for base, _ in muted)},
     )
+
+
+def muted_words(base: str, how: str) -> str:
+    """Say in a toast what became of a token's pushes; `how` is 8h, ever or off."""
+    if how == "off":
+        return f"{base} speaks again"
+    return f"{base} is muted" + (" for 8 h" if how == "8h" else "")
 
 
 def _muted_line(

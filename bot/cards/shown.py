@@ -92,6 +92,7 @@ class QuoteRequest:
         """Return the request as texts."""
         long, short = self.venues or (None, None)
         values = {
+            "quote": "yes",
             "token": self.token,
             "long": long,
             "short": short,
@@ -101,8 +102,10 @@ class QuoteRequest:
         return {key: value for key, value in values.items() if value is not None}
 
 
-def unpack_request(shown: Mapping[str, str]) -> QuoteRequest:
-    """Return the request of a stored confirm card or of a refused one."""
+def unpack_request(shown: Mapping[str, str]) -> QuoteRequest | None:
+    """Return the request of a confirm card, also of a refused or ended one."""
+    if "quote" not in shown:
+        return None
     long, short, size = shown.get("long"), shown.get("short"), shown.get("size")
     trade = shown.get("trade")
     return QuoteRequest(

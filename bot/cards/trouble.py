@@ -13,6 +13,7 @@ from bot.callbacks import Verb
 from bot.cards import numbers
 from bot.cards.card import Card
 from bot.cards.layout import folded, lines, rows_of, text
+from bot.cards.plan import expired_words
 from core import errors
 
 if TYPE_CHECKING:
@@ -28,8 +29,14 @@ ONE_MOMENT = "One moment, tap again"
 ALREADY_RUNNING = "Already running"
 RESTARTED = "I restarted. New quote?"
 NOT_YOUR_SCREEN = "These buttons belong to another message or person."
+CHANGED = "This card has changed. Look again."
+OPENING = "Opening…"
+CLOSING = "Closing…"
+CANCELLED = "Cancelled"
 _NOTHING = "Nothing was ordered."
+RESTARTED_WORDS = "I restarted, this quote is void"
 _MAX_PASSED = 8
+_MAX_TYPED = 40
 KIND = "trouble"
 
 
@@ -148,8 +155,9 @@ def _held(error: errors.AlreadyHeldError, look: Look) -> Words:
 
 
 def _expired(error: errors.PlanExpiredError, look: Look) -> Words:
-    ago = numbers.duration_text(look.now - error.expired_at)
-    return Words(f"Quote expired {ago} ago. {_NOTHING}", helps=("quote",))
+    return Words(
+        f"{expired_words(error.expired_at, look)}. {_NOTHING}", helps=("quote",)
+    )
 
 
 def _used(error: errors.PlanUsedError, look: Look) -> Words:
@@ -282,6 +290,7 @@ def _buttons(
         "pos": look.button("Positions", Verb.SCREEN, "pos"),
         "top": look.button("📈 Top", Verb.SCREEN, "top"),
         "matrix": look.button("▦ Matrix", Verb.SCREEN, "matrix"),
+        "alerts": look.button("🔔 Alerts", Verb.SCREEN, "alerts"),
     }
     if look.can_trade:
         buttons["resume"] = look.button("▶ Resume", Verb.RESUME)
@@ -320,6 +329,48 @@ def hint_card(
 ) -> Card:
     """Return what is wrong with what a person typed, and what to do."""
     return words_card(Words(first, then, helps=helps), look)
+
+
+def too_many_words(look: Look, command: str, example: str) -> Card:
+    """Return what is said to a command with more words than it takes."""
+    first = f"That is more than {command} takes."
+    return hint_card(first, look, f"For example: {example}")
+
+
+def bad_amount(look: Look, word: str) -> Card:
+    """Return what is said to a size that is none."""
+    first = f"“{_short(word)}” is not an amount in dollars per leg."
+    return hint_card(first, look, "For example: /open HYPE 500")
+
+
+def bad_alert(look: Look, typed: str) -> Card:
+    """Return what is said to an alert setting that is none."""
+    return hint_card(
+        f"“{_short(typed)}” is no alert setting.",
+        look,
+        f"A number in %/{look.rate_hours}h (/alerts 0.03), on, silent, off,"
+        " mute TOKEN, unmute TOKEN.",
+        helps=("alerts", "top"),
+    )
+
+
+def _short(typed: str) -> str:
+    return typed if len(typed) <= _MAX_TYPED else typed[:_MAX_TYPED] + "…"
+
+
+def no_longer(base: str) -> str:
+    """Say that a row's pair is no opportunity any more."""
+    return f"{base} is no longer in the ranking"
+
+
+def already_running(state: str) -> str:
+    """Say that the first tap won, and how far its trade is."""
+    return f"{ALREADY_RUNNING}: {state}"
+
+
+def nothing_ordered(words: str) -> str:
+    """Say that what ended has cost nothing."""
+    return f"{words}. {_NOTHING}"
 
 
 def not_yours(name: str) -> str:

@@ -1,0 +1,130 @@
+"""Answer /pos and /close and the buttons on positions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bot.cards import position, trouble
+from bot.cards.card import Reply
+from bot.cards.shown import QuoteRequest
+from bot.handlers.screens import (
+    OldScreenError,
+    is_event,
+    number_of,
+    row_of,
+    screen_behind,
+)
+from bot.handlers.trade import quote
+from core.errors import UnknownTradeError
+from core.model.units import TradeId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.access import Caller
+    from bot.callbacks import Tap
+    from bot.cards.card import Card
+    from bot.handlers.desk import Desk
+    from core.model.units import MessageId
+
+
+async def positions(
+    desk: Desk, caller: Caller, words: tuple[str, ...], message_id: MessageId
+) -> Reply:
+    """Show all pairs, or the one of an id or token."""
+    del message_id
+    if len(words) > 1:
+        return Reply(trouble.too_many_words(desk.look(caller), "/pos", "/pos HYPE"))
+    if words:
+        trade_id = await _trade_named(desk, words[0])
+        return Reply(await show_position(desk, caller, trade_id))
+    return Reply(await show_positions(desk, caller, {}))
+
+
+async def close(
+    desk: Desk, caller: Caller, words: tuple[str, ...], message_id: MessageId
+) -> Reply:
+    """Quote a close; without words the only pair's, or a choice."""
+    del message_id
+    if len(words) > 1:
+        return Reply(trouble.too_many_words(desk.look(caller), "/close", "/close HYPE"))
+    if words:
+        trade_id = await _trade_named(desk, words[0])
+        return await quote(desk, caller, QuoteRequest(trade_id=trade_id))
+    portfolio = await desk.engine.portfolio()
+    if len(portfolio.positions) == 1:
+        only = portfolio.positions[0].trade.trade_id
+        return await quote(desk, caller, QuoteRequest(trade_id=only))
+    return Reply(await show_positions(desk, caller, {"closing": "yes"}))
+
+
+async def show_positions(desk: Desk, caller: Caller, view: Mapping[str, str]) -> Card:
+    """Return the open pairs; `view` is what a stored screen keeps."""
+    portfolio = await desk.engine.portfolio()
+    page = number_of(view.get("page", "")) or 0
+    is_closing = bool(view.get("closing")) and caller.is_owner
+    return position.positions_card(
+        portfolio, desk.look(caller), position.PositionsView(page, is_closing)
+    )
+
+
+async def show_position(desk: Desk, caller: Caller, trade_id: TradeId) -> Card:
+    """Return one pair.
+
+    Raises:
+        UnknownTradeError: there is none.
+    """
+    found = await desk.engine.position(trade_id)
+    return position.position_card(found, desk.look(caller))
+
+
+async def one(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
+    """Show the pair of a row; say so if it ended since the row was shown."""
+    screen = await screen_behind(desk, caller, tap, message_id)
+    trade_id = row_of(screen, tap).trade_id
+    if trade_id is None:
+        raise OldScreenError(screen.kind)
+    found = await desk.engine.position(trade_id)
+    look = desk.look(caller)
+    is_over = found.trade.state.is_terminal
+    toast = position.ended_words(found, look) if is_over else ""
+    card = position.position_card(found, look)
+    return Reply(card, toast=toast, is_new=is_event(screen))
+
+
+async def close_row(
+    desk: Desk, caller: Caller, tap: Tap, message_id: MessageId
+) -> Reply:
+    """Quote the close of a row's pair in a new message."""
+    screen = await screen_behind(desk, caller, tap, message_id)
+    trade_id = row_of(screen, tap).trade_id
+    if trade_id is None:
+        raise OldScreenError(screen.kind)
+    found = await desk.engine.position(trade_id)
+    if found.trade.state.is_terminal:
+        look = desk.look(caller)
+        toast = position.ended_words(found, look)
+        card = position.position_card(found, look)
+        return Reply(card, toast=toast, is_new=is_event(screen))
+    reply = await quote(desk, caller, QuoteRequest(trade_id=trade_id))
+    return replace(reply, is_new=True)
+
+
+async def _trade_named(desk: Desk, word: str) -> TradeId:
+    """Return the trade of an id, or the only open pair of a token.
+
+    Raises:
+        UnknownTradeError: neither.
+    """
+    portfolio = await desk.engine.portfolio()
+    wanted = word.lower()
+    trades = [each.trade for each in portfolio.positions]
+    named = [each.trade_id for each in trades if each.trade_id.lower() == wanted]
+    named += [each.trade_id for each in trades if each.base.lower() == wanted]
+    if named:
+        return named[0]
+    try:
+        return (await desk.engine.position(TradeId(word))).trade.trade_id
+    except UnknownTradeError:
+        raise UnknownTradeError(word) from None

@@ -1,0 +1,113 @@
+"""Answer /alerts and the buttons that mute or change pushes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+from bot.cards import preferences, trouble
+from bot.cards.card import Reply
+from bot.cards.shown import unpack_rows
+from bot.handlers.scan import show_token
+from bot.handlers.screens import OldScreenError, number_of, screen_behind
+from core.model.control import AlertDelivery
+from core.model.units import Base
+
+if TYPE_CHECKING:
+    from bot.access import Caller
+    from bot.callbacks import Tap
+    from bot.cards.card import Card
+    from bot.handlers.desk import Desk
+    from core.model.screen import Screen
+    from core.model.units import MessageId
+
+MUTE_HOURS = timedelta(hours=8)
+MOST_PERCENT = Decimal(100)
+_DELIVERIES = {each.value: each for each in AlertDelivery}
+
+
+async def alerts(
+    desk: Desk, caller: Caller, words: tuple[str, ...], message_id: MessageId
+) -> Reply:
+    """Show what is pushed, or change it as the words say."""
+    del message_id
+    lowered = tuple(word.lower() for word in words)
+    match lowered:
+        case ():
+            pass
+        case ("mute", _):
+            await _mute(desk, caller, words[1], None)
+        case ("unmute", _):
+            base = desk.engine.token(words[1]).row.base
+            await desk.engine.unmute(base, caller.user_id)
+        case (("on" | "silent" | "off") as how,):
+            await desk.engine.set_delivery(_DELIVERIES[how], caller.user_id)
+        case (number,) if (percent := percent_of(number)) is not None:
+            per_hour = percent / 100 / desk.rate_hours
+            await desk.engine.set_alert_spread(per_hour, caller.user_id)
+        case _:
+            return Reply(trouble.bad_alert(desk.look(caller), " ".join(words)))
+    return Reply(await show_alerts(desk, caller))
+
+
+def percent_of(word: str) -> Decimal | None:
+    """Return a threshold in percent as people type it; None if it is none."""
+    try:
+        value = Decimal(word.removesuffix("%").replace(",", "."))
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() and 0 < value <= MOST_PERCENT else None
+
+
+async def show_alerts(desk: Desk, caller: Caller) -> Card:
+    """Return the preferences as they are."""
+    value = await desk.engine.preferences()
+    return preferences.alerts_card(value, desk.look(caller))
+
+
+async def change(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
+    """Change what a button of the alerts card says."""
+    screen = await screen_behind(desk, caller, tap, message_id)
+    if tap.arg in _DELIVERIES:
+        await desk.engine.set_delivery(_DELIVERIES[tap.arg], caller.user_id)
+    elif tap.arg.startswith("t") and tap.arg[1:] in preferences.PRESETS_PERCENT_8H:
+        per_hour = preferences.preset_per_hour(Decimal(tap.arg[1:]))
+        await desk.engine.set_alert_spread(per_hour, caller.user_id)
+    elif tap.arg.startswith("u"):
+        await desk.engine.unmute(_muted(screen, tap.arg[1:]), caller.user_id)
+    else:
+        return Reply(toast=trouble.UNKNOWN_BUTTON)
+    return Reply(await show_alerts(desk, caller), toast=preferences.SAVED)
+
+
+def _muted(screen: Screen, arg: str) -> Base:
+    rows, index = unpack_rows(screen.shown), number_of(arg)
+    if index is None or index >= len(rows):
+        raise OldScreenError(screen.kind)
+    return rows[index].base
+
+
+async def mute(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
+    """Silence the token of a card for hours or for good, or let it speak again."""
+    screen = await screen_behind(desk, caller, tap, message_id)
+    rows = unpack_rows(screen.shown)
+    name = screen.shown.get("token") or (rows[0].base if rows else None)
+    if name is None or tap.arg not in {"8h", "ever", "off"}:
+        return Reply(toast=trouble.UNKNOWN_BUTTON)
+    if tap.arg == "off":
+        await desk.engine.unmute(Base(name), caller.user_id)
+    else:
+        await _mute(desk, caller, name, MUTE_HOURS if tap.arg == "8h" else None)
+    toast = preferences.muted_words(name, tap.arg)
+    if screen.kind != "token":
+        return Reply(toast=toast)
+    return Reply(await show_token(desk, caller, name), toast=toast)
+
+
+async def _mute(
+    desk: Desk, caller: Caller, name: str, duration: timedelta | None
+) -> None:
+    base = desk.engine.token(name).row.base
+    until = None if duration is None else desk.clock.now() + duration
+    await desk.engine.mute(base, until, caller.user_id)

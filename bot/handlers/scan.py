@@ -1,0 +1,160 @@
+"""Answer /top and /matrix and what their buttons ask: pages, filters, tokens."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bot.cards import matrix, opportunity, plan, trouble
+from bot.cards.card import Reply
+from bot.handlers.screens import is_event, number_of, row_of, screen_behind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.access import Caller
+    from bot.callbacks import Tap
+    from bot.cards.card import Card
+    from bot.cards.shown import ShownRow
+    from bot.handlers.desk import Desk
+    from core.engine import TokenView
+    from core.model.units import MessageId
+
+SCAN_AGAIN_AFTER = timedelta(seconds=5)
+LISTS_AGAIN_AFTER = timedelta(seconds=60)
+
+
+# --- /top -----------------------------------------------------------------------------
+
+
+async def top(
+    desk: Desk, caller: Caller, words: tuple[str, ...], message_id: MessageId
+) -> Reply:
+    """Show the ranking; a number is the rows a page, another word a filter."""
+    del message_id
+    if len(words) > 1:
+        return Reply(trouble.too_many_words(desk.look(caller), "/top", "/top HL"))
+    view: dict[str, str] = {}
+    if words:
+        rows = number_of(words[0])
+        view = {"wanted": words[0]} if rows is None else {"per_page": str(rows)}
+    return Reply(await show_top(desk, caller, view))
+
+
+async def show_top(desk: Desk, caller: Caller, view: Mapping[str, str]) -> Card:
+    """Return the ranking as last scanned; `view` is what a stored screen keeps."""
+    facts = desk.engine.facts
+    per_page = number_of(view.get("per_page", "")) or opportunity.PAGE_ROWS
+    return opportunity.top_card(
+        desk.engine.latest_scan(),
+        desk.look(caller),
+        opportunity.TopView(
+            size_usd=facts.size_usd,
+            min_spread_per_hour=facts.min_spread_per_hour,
+            stale_after=2 * facts.scan_interval,
+            page=number_of(view.get("page", "")) or 0,
+            per_page=min(per_page, opportunity.MAX_PAGE_ROWS),
+            wanted=view.get("wanted", ""),
+        ),
+    )
+
+
+async def narrow(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
+    """Show the venues to filter by, or the ranking filtered."""
+    screen = await screen_behind(desk, caller, tap, message_id)
+    if tap.arg:
+        wanted = "" if tap.arg == "all" else tap.arg
+        return Reply(await show_top(desk, caller, {"wanted": wanted}))
+    result, wanted = desk.engine.latest_scan(), screen.shown.get("wanted", "")
+    return Reply(opportunity.filter_card(result, desk.look(caller), wanted))
+
+
+async def fresh_scan(desk: Desk) -> None:
+    """Scan unless the last scan is only seconds old."""
+    latest = desk.engine.latest_scan()
+    if latest is None or desk.clock.now() - latest.at >= SCAN_AGAIN_AFTER:
+        await desk.engine.scan()
+
+
+# --- /matrix --------------------------------------------------------------------------
+
+
+async def grid(
+    desk: Desk, caller: Caller, words: tuple[str, ...], message_id: MessageId
+) -> Reply:
+    """Show where tokens trade, or one token."""
+    del message_id
+    if len(words) > 1:
+        look = desk.look(caller)
+        return Reply(trouble.too_many_words(look, "/matrix", "/matrix PEPE"))
+    if words:
+        return Reply(await show_token(desk, caller, words[0]))
+    return Reply(await show_matrix(desk, caller, {}))
+
+
+async def show_matrix(desk: Desk, caller: Caller, view: Mapping[str, str]) -> Card:
+    """Return one page of the matrix; `view` is what a stored screen keeps."""
+    return matrix.matrix_card(
+        desk.engine.availability(),
+        desk.engine.latest_scan(),
+        desk.look(caller),
+        matrix.MatrixView(
+            page=number_of(view.get("page", "")) or 0, sort=view.get("sort", "pairs")
+        ),
+    )
+
+
+async def sort(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
+    """Show the matrix in another order."""
+    await screen_behind(desk, caller, tap, message_id)
+    return Reply(await show_matrix(desk, caller, {"sort": tap.arg}))
+
+
+async def fresh_lists(desk: Desk) -> None:
+    """Read the venues' lists unless they were read a moment ago."""
+    cache = desk.engine.availability()
+    if cache is None or desk.clock.now() - cache.built_at >= LISTS_AGAIN_AFTER:
+        await desk.engine.refresh_availability()
+
+
+# --- one token ------------------------------------------------------------------------
+
+
+async def token(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
+    """Show the token of a row, and say what changed since the row was shown."""
+    screen = await screen_behind(desk, caller, tap, message_id)
+    row = row_of(screen, tap)
+    view = desk.engine.token(row.base)
+    card = await show_token(desk, caller, row.base)
+    toast = moved_since(desk, caller, row, view)
+    return Reply(card, toast=toast, is_new=is_event(screen))
+
+
+async def show_token(desk: Desk, caller: Caller, name: str) -> Card:
+    """Return one token's card.
+
+    Raises:
+        UnknownTokenError: no venue lists it.
+    """
+    view = desk.engine.token(name)
+    preferences = await desk.engine.preferences()
+    until = preferences.muted.get(view.row.base, desk.clock.now())
+    facts = matrix.TokenFacts(
+        row=view.row,
+        result=view.result,
+        opportunity=view.opportunity,
+        is_muted=until is None or until > desk.clock.now(),
+    )
+    stale_after = 2 * desk.engine.facts.scan_interval
+    return matrix.token_card(facts, desk.look(caller), stale_after)
+
+
+def moved_since(desk: Desk, caller: Caller, row: ShownRow, view: TokenView) -> str:
+    """Say how a row's spread changed since it was shown; empty if it did not."""
+    now = view.opportunity
+    if row.per_hour is None:
+        return ""
+    look = desk.look(caller)
+    if now is None:
+        return trouble.no_longer(row.base)
+    return plan.moved_words(row.base, row.per_hour, now.spread_per_hour, look)
