@@ -162,8 +162,19 @@ class Settings(BaseSettings):
         "Smallest spread worth ranking, as a fraction per hour (0.00002 = 0.002 %).",
         "write a fraction per hour, for example 0.00002",
     )
+    alert_spread_hourly: Annotated[Decimal, Field(gt=0, le=1)] = _setting(
+        Decimal("0.0001"),
+        "Smallest spread worth a message of its own; /alerts changes it in chat.",
+        "write a fraction per hour, for example 0.0001",
+    )
     position_size_usd: Annotated[Decimal, Field(gt=0)] = _setting(
         Decimal(500), "Size of each leg in USD.", _USD_HINT
+    )
+    max_trade_usd: Annotated[Decimal, Field(gt=0)] = _setting(
+        Decimal(2500), "Largest size of each leg that chat may ask for.", _USD_HINT
+    )
+    max_open_trades: Annotated[int, Field(ge=1, le=100)] = _setting(
+        10, "Most pairs open at the same time.", "write a whole number from 1 to 100"
     )
     leverage: Annotated[int, Field(ge=1, le=10)] = _setting(
         3, "Leverage of each leg.", "write a whole number from 1 to 10"
@@ -288,7 +299,7 @@ def load_settings(
     values[_ENV_FILE] = environ.get(_ENV_FILE, ".env")
     values, refused = _without_live(values)
     settings, invalid = _parse(values)
-    problems += refused + invalid
+    problems += refused + invalid + _contradictions(settings)
     if needs_chat:
         problems += _missing(values, {line.split("=", 1)[0] for line in invalid})
     if problems or settings is None:
@@ -360,6 +371,15 @@ def _parse(values: Mapping[str, str]) -> tuple[Settings | None, list[str]]:
     except ValidationError as error:
         names = dict.fromkeys(str(each["loc"][0]) for each in error.errors())
         return None, [_invalid(field, fields.get(field, "")) for field in names]
+
+
+def _contradictions(settings: Settings | None) -> list[str]:
+    if settings is None or settings.position_size_usd <= settings.max_trade_usd:
+        return []
+    return [
+        f"CARRY_POSITION_SIZE_USD={settings.position_size_usd} is above "
+        f"CARRY_MAX_TRADE_USD={settings.max_trade_usd}; change one of them."
+    ]
 
 
 def _invalid(field: str, text: str) -> str:

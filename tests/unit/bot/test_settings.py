@@ -133,6 +133,9 @@ def test_all_problems_are_listed_at_once() -> None:
         ("CARRY_MIN_SPREAD_HOURLY", "0.002%"),
         ("CARRY_POSITION_SIZE_USD", "0"),
         ("CARRY_POSITION_SIZE_USD", "Infinity"),
+        ("CARRY_ALERT_SPREAD_HOURLY", "0"),
+        ("CARRY_MAX_TRADE_USD", "much"),
+        ("CARRY_MAX_OPEN_TRADES", "0"),
         ("CARRY_LEVERAGE", "0"),
         ("CARRY_LEVERAGE", "2.5"),
         ("CARRY_SCAN_INTERVAL_S", "1"),
@@ -153,6 +156,16 @@ def test_a_malformed_value_is_one_sentence_with_name_value_and_remedy(
 
     assert len(problems) == 1
     assert problems[0].startswith(f"{name}={value} cannot be used; write ")
+
+
+def test_a_size_above_the_cap_is_a_contradiction() -> None:
+    """Every quote would be refused, and nobody would know why."""
+    assert problems_of({**GOOD, "CARRY_POSITION_SIZE_USD": "3000"}) == [
+        (
+            "CARRY_POSITION_SIZE_USD=3000 is above CARRY_MAX_TRADE_USD=2500; "
+            "change one of them."
+        )
+    ]
 
 
 def test_a_malformed_token_is_never_printed() -> None:
