@@ -105,7 +105,7 @@ class Limits:
         are still being checked after a start: being hedged is safer than waiting.
         """
         halts = await self._halts.halts()
-        if intent.purpose is Purpose.ENTRY and intent.leg == 2:  # noqa: PLR2004 - leg
+        if intent.purpose is Purpose.ENTRY and intent.leg == 2:  # noqa: PLR2004 - the second leg
             halts = tuple(halt for halt in halts if not _is_soft_start(halt))
         halt = strictest(halts, intent.venue_id, intent.symbol)
         if halt is None:

@@ -113,7 +113,6 @@ class Orders:
         self._venues, self._intents, self._limits = venues, intents, limits
         self._rules, self._clock, self._ids = rules, clock, ids
         self._nursery, self._identity = nursery, identity
-        self._started_at = clock.now()
         self._activity: dict[tuple[VenueId, str], datetime] = {}
 
     def prepare(
@@ -153,13 +152,9 @@ class Orders:
             baseline_base=draft.baseline_base,
         )
 
-    def last_activity(self, instrument: Instrument) -> datetime:
-        """Return when we last sent an order in it or learned of a fill.
-
-        Before the first one it is the start of the process.
-        """
-        key = (instrument.venue_id, instrument.symbol)
-        return self._activity.get(key, self._started_at)
+    def last_activity(self, instrument: Instrument) -> datetime | None:
+        """Return when this process last sent an order in it or learned of a fill."""
+        return self._activity.get((instrument.venue_id, instrument.symbol))
 
     # --- send -------------------------------------------------------------------------
 

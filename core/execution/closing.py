@@ -1,0 +1,173 @@
+"""Steps of a close: CLOSE1, CLOSE2.
+
+The harder leg goes first, reduce-only; the other follows to the same remaining size, at
+most five rounds. When the first leg cannot be reduced nothing else is: hedged beats
+half closed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from core.execution import endings
+from core.execution.balance import (
+    agreed,
+    goes_on,
+    reducing_order,
+    unpriced,
+)
+from core.execution.preflight import Slot
+from core.execution.sizing import (
+    BANDS,
+    ZERO,
+    Docket,
+    booked,
+    is_level,
+    last_of,
+    zeros,
+)
+from core.execution.world import GO
+from core.model.control import TradingState
+from core.model.intent import Purpose
+
+if TYPE_CHECKING:
+    from core.execution.live import LivePositions
+    from core.execution.sizing import (
+        Held,
+    )
+    from core.execution.world import World
+    from core.orders.desk import Draft
+
+DONE = "you closed it"
+FLAT_ALREADY = "both legs were flat already"
+RESTARTED = "I was restarted before the close went on"
+
+
+async def close1(
+    world: World, live: LivePositions, docket: Docket, *, at_start: bool
+) -> timedelta:
+    """Reduce the first leg, or stop the close hedged (T20 to T24)."""
+    trade, ours = docket.trade, booked(docket)
+    is_even = _is_hedged(docket, ours)
+    if is_even and await live.read(trade) is None:
+        why = "a venue does not show its positions"
+        await endings.stays_open(world, docket, "T21", why)
+        return GO
+    seen = await agreed(world, live, docket)
+    if isinstance(seen, timedelta):
+        return seen
+    held = seen.held
+    if all(zeros(trade, held)):
+        why = DONE if docket.of(1, Purpose.CLOSE) else FLAT_ALREADY
+        await endings.closed(world, docket, "T24", why)
+    elif _is_hedged(docket, held):
+        await _round(world, docket, held, at_start=at_start)
+    elif held.first < held.second:
+        return await _follow(world, docket, held)
+    else:
+        fresh = replace(trade, steps=0, series_at=world.clock.now())
+        tell = (world.progress("repairing"),)
+        await world.move(docket, "T23", changed=fresh, tell=tell)
+    return GO
+
+
+def _is_hedged(docket: Docket, held: Held) -> bool:
+    return not any(zeros(docket.trade, held)) and is_level(
+        docket.trade, held, may_add=False
+    )
+
+
+async def _round(world: World, docket: Docket, held: Held, *, at_start: bool) -> None:
+    """Order the next part of the first leg, or say why the close stops."""
+    checked = RESTARTED if at_start else await _next_order(world, docket, held)
+    if isinstance(checked, str):
+        await endings.stays_open(world, docket, "T21", checked)
+        return
+    trade = docket.trade
+    now = world.clock.now()
+    await world.move(
+        docket,
+        "T20",
+        changed=replace(trade, steps=trade.steps + 1, series_at=now),
+        draft=checked,
+        tell=(world.progress("closing"),),
+    )
+
+
+async def _next_order(world: World, docket: Docket, held: Held) -> Draft | str:
+    """Return the first leg's next order, or the plain reason why there is none."""
+    trade = docket.trade
+    for leg in trade.legs:
+        instrument = leg.instrument
+        state = await world.limits.state(instrument.venue_id, instrument.symbol)
+        if state is TradingState.HALTED:
+            return f"{instrument.venue_id} takes no orders from me now"
+    if trade.steps >= len(BANDS):
+        return _stopped(docket)
+    books = await world.both_books(trade)
+    for leg, book in zip(trade.legs, books, strict=True):
+        if book is None or not book.is_usable:
+            return f"{leg.instrument.venue_id} shows no usable order book"
+    left = min(held.first, held.second) - (trade.close_target_base or ZERO)
+    if trade.first.instrument.floor_quantity(left) <= 0:
+        return "nothing is left to close in whole lots"
+    order = await reducing_order(world, docket, Slot(1, Purpose.CLOSE), left)
+    return order or f"{trade.first.instrument.venue_id} shows no price"
+
+
+def _stopped(docket: Docket) -> str:
+    venue_id = docket.trade.first.instrument.venue_id
+    order = last_of(docket.of(1, Purpose.CLOSE))
+    if order is not None and order.refusal is not None:
+        return f"{venue_id} refused: {order.refusal}"
+    return f"{venue_id} did not fill the order"
+
+
+async def _follow(world: World, docket: Docket, held: Held) -> timedelta:
+    """Reduce the second leg to what the first still holds (T22)."""
+    trade, now = docket.trade, world.clock.now()
+    narrow = Docket(replace(trade, steps=0), docket.intents)
+    order = await reducing_order(world, narrow, Slot(2, Purpose.CLOSE), held.difference)
+    if order is None:
+        return await unpriced(world, docket)
+    await world.move(
+        docket,
+        "T22",
+        changed=replace(trade, steps=0, series_at=now),
+        draft=order,
+        tell=(world.progress("closing"),),
+    )
+    return GO
+
+
+async def close2(
+    world: World, live: LivePositions, docket: Docket, *, at_start: bool
+) -> timedelta:
+    """Judge a round after the second leg's answer (T25 to T28)."""
+    seen = await agreed(world, live, docket)
+    if isinstance(seen, timedelta):
+        return seen
+    trade, held = docket.trade, seen.held
+    if all(zeros(trade, held)):
+        await endings.closed(world, docket, "T28", DONE)
+    elif not _is_hedged(docket, held):
+        fresh = replace(trade, steps=0, series_at=world.clock.now())
+        tell = (world.progress("repairing"),)
+        await world.move(docket, "T27", changed=fresh, tell=tell)
+    elif goes_on(docket) and not at_start:
+        fresh = replace(trade, steps=0, close_rounds=trade.close_rounds + 1)
+        await world.move(docket, "T25", changed=fresh)
+    else:
+        why = RESTARTED if at_start else _why_rest(docket)
+        await endings.stays_open(world, docket, "T26", why)
+    return GO
+
+
+def _why_rest(docket: Docket) -> str:
+    trade = docket.trade
+    left = min(docket.booked(1), docket.booked(2)) - (trade.close_target_base or ZERO)
+    if trade.first.instrument.floor_quantity(left) <= 0:
+        return "the part you asked for is closed"
+    return "the books were too thin to close all of it"

@@ -1,0 +1,126 @@
+"""The steps into a state of rest, each with the message that tells it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from core.execution import facts
+from core.execution.sizing import ZERO, cash_usd, fees_usd
+from core.limits import next_cooldown, pair_of
+from core.model.alert import AlertKind
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from core.execution.preflight import Refused
+    from core.execution.sizing import Docket
+    from core.execution.world import World
+    from core.model.control import Cooldown
+    from core.model.trade import Trade
+
+
+async def not_opened(
+    world: World, docket: Docket, row: str, refused: Refused
+) -> Docket:
+    """End an entry that holds nothing, with its reason and what it cost."""
+    docket = await world.enriched(docket) if docket.was_filled else docket
+    cooldown = await _pause(world, docket.trade) if docket.was_filled else None
+    more = {
+        **facts.known(
+            reason=refused.reason,
+            code=refused.code,
+            cost_usd=_cost(docket),
+            was_ordered="yes" if docket.intents else "no",
+            new_quote="yes" if refused.is_market else None,
+            pause_until=None if cooldown is None else cooldown.until.isoformat(),
+        ),
+        **refused.more,
+    }
+    ended = replace(docket.trade, outcome=refused.reason, closed_at=world.clock.now())
+    return await world.settle_down(
+        docket,
+        row,
+        changed=ended,
+        tell=(world.result(AlertKind.NOT_OPENED, more),),
+        cooldown=cooldown,
+    )
+
+
+async def _pause(world: World, trade: Trade) -> Cooldown:
+    previous = await world.limits.cooldown(trade.base, pair_of(trade))
+    return next_cooldown(previous, trade, world.clock.now())
+
+
+def _cost(docket: Docket) -> Decimal | None:
+    """Return what an entry that ended flat cost, positive is paid."""
+    cash, fees = cash_usd(docket.intents), fees_usd(docket.intents)
+    return None if cash is None or fees is None else fees - cash
+
+
+async def opened(world: World, docket: Docket) -> Docket:
+    """Enter OPEN from BALANCE; the pair's earlier failures are forgotten (T10)."""
+    docket = await world.enriched(docket)
+    trade = docket.trade
+    fees, gap = fees_usd(docket.intents), cash_usd(docket.intents)
+    more = facts.known(
+        quantity=min(docket.booked(1), docket.booked(2)),
+        fees_usd=fees,
+        price_gap_usd=gap if trade.residual_base == 0 else None,
+        spread_per_hour=trade.spread_per_hour,
+    )
+    after = await world.settle_down(
+        docket,
+        "T10",
+        changed=replace(trade, opened_at=world.clock.now(), outcome=None),
+        tell=(world.result(AlertKind.OPENED, more),),
+    )
+    await world.halts.clear_cooldown(trade.base, pair_of(trade))
+    return after
+
+
+async def closed(world: World, docket: Docket, row: str, reason: str) -> Docket:
+    """Enter CLOSED with what the whole trade came to (T18, T24, T28, T32)."""
+    docket = await world.enriched(docket)
+    trade = docket.trade
+    payments = await world.trades.payments_of(trade.trade_id)
+    funding = sum((paid.amount_usd for paid in payments), ZERO)
+    is_ours = all(not leg.lost_base for leg in trade.legs)
+    cash = cash_usd(docket.intents) if is_ours else None
+    fees = fees_usd(docket.intents)
+    total = None if cash is None or fees is None else cash + funding - fees
+    more = facts.known(
+        reason=reason,
+        price_usd=cash,
+        funding_usd=funding,
+        fees_usd=fees,
+        total_usd=total,
+        opened_at=None if trade.opened_at is None else trade.opened_at.isoformat(),
+        by_hand="no" if is_ours else "yes",
+    )
+    ended = replace(
+        trade,
+        outcome=reason,
+        closed_at=world.clock.now(),
+        close_target_base=None,
+    )
+    return await world.settle_down(
+        docket, row, changed=ended, tell=(world.result(AlertKind.CLOSED, more),)
+    )
+
+
+async def stays_open(world: World, docket: Docket, row: str, reason: str) -> Docket:
+    """Go back to OPEN, hedged, and say why the close stopped (T21, T26, T31)."""
+    docket = await world.enriched(docket)
+    remaining = min(docket.booked(1), docket.booked(2))
+    more = facts.known(reason=reason, remaining=remaining)
+    rested = replace(
+        docket.trade,
+        outcome=reason,
+        close_target_base=None,
+        close_rounds=0,
+        opened_at=docket.trade.opened_at or world.clock.now(),
+    )
+    return await world.settle_down(
+        docket, row, changed=rested, tell=(world.result(AlertKind.STAYS_OPEN, more),)
+    )

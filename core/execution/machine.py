@@ -1,0 +1,152 @@
+"""Drive one trade at a time along its arrows until it rests.
+
+A trade's work runs in a task of its own and never twice at once. Entries run one after
+the other in the whole process; closes, unwinds and repairs never wait for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from core.execution import balance, closing, entry
+from core.execution.live import LivePositions
+from core.execution.world import GO, READ_AGAIN, RaceLostError
+from core.model.trade import TradeState
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from core.execution.sizing import Docket
+    from core.execution.world import World
+    from core.model.trade import Trade
+    from core.model.units import TradeId
+    from core.runtime import Nursery
+
+log = logging.getLogger(__name__)
+
+ENTRY_STATES = {
+    TradeState.CONFIRMED,
+    TradeState.PREFLIGHT,
+    TradeState.LEG1,
+    TradeState.LEG2,
+    TradeState.BALANCE,
+}
+RESTING = {TradeState.OPEN, TradeState.CLOSED, TradeState.ABORTED}
+
+
+class Execution:
+    """Opens, levels, closes and repairs trades."""
+
+    def __init__(self, *, world: World, nursery: Nursery) -> None:
+        self.world = world
+        self.live = LivePositions(world)
+        self._nursery = nursery
+        self._one_entry = asyncio.Lock()
+        self._turns: dict[TradeId, asyncio.Lock] = {}
+        self._at_start: set[TradeId] = set()
+
+    def start_open(self, trade: Trade) -> None:
+        """Open a confirmed trade in a task of its own."""
+        self._nursery.start(self.drive(trade.trade_id), name=f"open {trade.trade_id}")
+
+    def start_close(self, trade: Trade) -> None:
+        """Close a trade that was moved to CLOSE1, in a task of its own."""
+        self._nursery.start(self.drive(trade.trade_id), name=f"close {trade.trade_id}")
+
+    def resume(self, trade: Trade) -> asyncio.Task[object]:
+        """Bring a trade found after a start to rest: forward, unwound, or flagged."""
+        self._at_start.add(trade.trade_id)
+        work = self.drive(trade.trade_id)
+        return self._nursery.start(work, name=f"resume {trade.trade_id}")
+
+    def start_repair(self, trade: Trade) -> None:
+        """Level a trade that was moved to a repairing state."""
+        work = self.drive(trade.trade_id)
+        self._nursery.start(work, name=f"repair {trade.trade_id}")
+
+    def is_busy(self, trade_id: TradeId) -> bool:
+        """Tell whether somebody works on a trade now."""
+        turn = self._turns.get(trade_id)
+        return turn is not None and turn.locked()
+
+    async def drive(self, trade_id: TradeId) -> None:
+        """Run a trade until it rests, through waits, lost races and full disks."""
+        async with self._turns.setdefault(trade_id, asyncio.Lock()):
+            wait: timedelta | None = GO
+            while wait is not None:
+                if wait > GO:
+                    await self.world.clock.sleep(wait)
+                wait = await self._tried(trade_id)
+            self._at_start.discard(trade_id)
+
+    async def _tried(self, trade_id: TradeId) -> timedelta | None:
+        try:
+            trade = await self.world.trades.trade(trade_id)
+            is_entry = trade is not None and trade.state in ENTRY_STATES
+            turn: AbstractAsyncContextManager[object] = (
+                self._one_entry if is_entry else nullcontext()
+            )
+            async with turn:
+                return await self.run(trade_id)
+        except RaceLostError as error:
+            log.warning("step lost its race: %s", error)
+            return READ_AGAIN
+        except Exception:  # the trade must not be left alone whatever happened
+            log.exception("step failed trade_id=%s", trade_id)
+            return READ_AGAIN
+
+    async def run(self, trade_id: TradeId) -> timedelta | None:
+        """Take a trade's steps until it rests (None) or must wait (how long)."""
+        while True:
+            docket = await self.world.docket(trade_id)
+            if docket is None:
+                return None
+            for order in docket.unresolved:
+                hooks = self.world.hooks(docket)
+                await self.world.orders.resolve(docket.trade, order, hooks)
+            if docket.unresolved:
+                continue
+            if docket.trade.state in RESTING:
+                return None
+            wait = await self._step(docket)
+            if wait > GO:
+                return wait
+
+    async def _step(self, docket: Docket) -> timedelta:
+        """Take the one step that the trade's state and orders ask for."""
+        at_start = docket.trade.trade_id in self._at_start
+        return await _STEPS[docket.trade.state](self.world, self.live, docket, at_start)
+
+
+Step = Callable[["World", LivePositions, "Docket", bool], Awaitable[timedelta]]
+_STEPS: dict[TradeState, Step] = {
+    TradeState.CONFIRMED: lambda world, _, docket, at_start: entry.confirmed(
+        world, docket, at_start=at_start
+    ),
+    TradeState.PREFLIGHT: lambda world, _, docket, at_start: entry.preflight(
+        world, docket, at_start=at_start
+    ),
+    TradeState.LEG1: lambda world, _, docket, __: entry.leg1(world, docket),
+    TradeState.LEG2: lambda world, _, docket, __: entry.leg2(world, docket),
+    TradeState.BALANCE: lambda world, live, docket, _: balance.balance(
+        world, live, docket
+    ),
+    TradeState.UNWIND: lambda world, live, docket, _: balance.unwind(
+        world, live, docket
+    ),
+    TradeState.REBALANCE: lambda world, live, docket, at_start: balance.rebalance(
+        world, live, docket, at_start=at_start
+    ),
+    TradeState.CLOSE1: lambda world, live, docket, at_start: closing.close1(
+        world, live, docket, at_start=at_start
+    ),
+    TradeState.CLOSE2: lambda world, live, docket, at_start: closing.close2(
+        world, live, docket, at_start=at_start
+    ),
+}
+"""What each state that is not a rest does next."""

@@ -1,0 +1,257 @@
+"""Everything the steps of a trade ask or tell, and the one way to write a step down.
+
+`World.move` commits one arrow with its order, audit line and messages, and only then
+sends the order. A step that lost the race for the trade's version changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from core.errors import CoreError
+from core.execution import facts
+from core.execution.sizing import ZERO, Docket
+from core.limits import scope_of
+from core.model.commit import Commit
+from core.model.control import Event, Halt, TradingState
+from core.model.trade import advance_trade
+from core.orders.desk import Hooks, asked
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from decimal import Decimal
+
+    from core.limits import Limits
+    from core.model.alert import Alert, AlertKind
+    from core.model.control import Cooldown
+    from core.model.instrument import Instrument
+    from core.model.intent import OrderIntent
+    from core.model.market import OrderBook
+    from core.model.trade import Trade
+    from core.model.units import TradeId, VenueId
+    from core.orders.desk import Draft, Orders
+    from core.ports import Clock, Halts, Intents, OrderBooks, Trades, TradingVenue
+
+    Tell = Callable[[Docket], Alert]
+
+log = logging.getLogger(__name__)
+
+GO = timedelta(0)
+"""Answer of a step: look at the trade again at once."""
+READ_AGAIN = timedelta(seconds=5)
+REPAIR_AGAIN = timedelta(seconds=facts.REPEAT_S)
+WHO = "engine"
+
+
+class RaceLostError(CoreError):
+    """Another step changed the trade first; nothing of this one was kept."""
+
+    def __init__(self, trade_id: str, version: int) -> None:
+        super().__init__(f"trade {trade_id} moved on before version {version}")
+        self.trade_id, self.version = trade_id, version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The ports and questions of the steps."""
+
+    trades: Trades
+    intents: Intents
+    halts: Halts
+    orders: Orders
+    limits: Limits
+    venues: Mapping[VenueId, TradingVenue]
+    books: Mapping[VenueId, OrderBooks]
+    clock: Clock
+    is_listed: Callable[[Instrument], bool]
+    """Still trading by the venue's latest list."""
+    current_spread: Callable[[Instrument, Instrument], Awaitable[Decimal | None]]
+    """Hourly spread (long, short) from fresh rates; None when it cannot be told."""
+    mark_price: Callable[[Instrument], Decimal | None] = lambda _: None
+    """Latest mark per base unit; prices a repair when the book cannot be read."""
+
+    async def docket(self, trade_id: TradeId) -> Docket | None:
+        """Return a trade with its orders as stored, None if there is no such trade."""
+        trade = await self.trades.trade(trade_id)
+        if trade is None:
+            return None
+        return Docket(trade, await self.intents.intents_of(trade_id))
+
+    async def book(self, instrument: Instrument) -> OrderBook | None:
+        """Return the order book as it is now, None without an answer."""
+        return await asked(self.books[instrument.venue_id].book(instrument))
+
+    async def both_books(
+        self, trade: Trade
+    ) -> tuple[OrderBook | None, OrderBook | None]:
+        """Return both legs' books, read at the same time."""
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(self.book(trade.first.instrument))
+            second = group.create_task(self.book(trade.second.instrument))
+        return first.result(), second.result()
+
+    async def position(self, instrument: Instrument) -> Decimal | None:
+        """Return the signed position a venue shows, None without an answer."""
+        positions = await asked(self.venues[instrument.venue_id].positions())
+        if positions is None:
+            return None
+        same = (each for each in positions if each.symbol == instrument.symbol)
+        return sum((each.quantity_base for each in same), start=ZERO)
+
+    # --- write ------------------------------------------------------------------------
+
+    async def move(
+        self,
+        docket: Docket,
+        row: str | None,
+        *,
+        changed: Trade | None = None,
+        draft: Draft | None = None,
+        tell: Sequence[Tell] = (),
+        cooldown: Cooldown | None = None,
+    ) -> Docket:
+        """Commit one step, then send its order; return what is known afterwards.
+
+        Args:
+            docket: the trade as it was read.
+            row: id of the arrow; None changes fields within a state.
+            changed: the trade with new fields, still in its old state.
+            draft: order that belongs to the step.
+            tell: makers of the step's messages, given the trade after the step.
+            cooldown: pause of the pair that the step causes.
+
+        Raises:
+            RaceLostError: somebody else moved the trade; nothing was kept or sent.
+            StorageError: nothing was kept or sent.
+        """
+        source = Docket(changed or docket.trade, docket.intents).brought_up_to_date()
+        trade = (
+            replace(source, version=source.version + 1)
+            if row is None
+            else advance_trade(source, row)
+        )
+        order = None
+        if draft is not None:
+            order = self.orders.prepare(trade, draft, docket.intents)
+        after = Docket(
+            trade, docket.intents if order is None else (*docket.intents, order)
+        )
+        change = Commit(
+            trade=trade,
+            event=self._event(docket.trade, trade, row, order),
+            intents=() if order is None else (order,),
+            alerts=tuple(make(after) for make in tell),
+            cooldown=cooldown,
+        )
+        if not await self.trades.commit(change):
+            raise RaceLostError(trade.trade_id, trade.version)
+        if order is None:
+            return after
+        sent = await self.orders.send(trade, order)
+        return Docket(trade, (*docket.intents, sent))
+
+    def _event(
+        self, old: Trade, new: Trade, row: str | None, order: OrderIntent | None
+    ) -> Event:
+        detail = f"{old.state.value} -> {new.state.value}"
+        if order is not None:
+            detail += (
+                f", {order.side.value} {order.quantity_base:f} on {order.venue_id} "
+                f"at {order.limit_price:f}, order {order.client_order_id}"
+            )
+        what = f"trade {new.trade_id} {row or 'note'}"
+        return Event(at=self.clock.now(), who=WHO, what=what, detail=detail)
+
+    # --- messages ---------------------------------------------------------------------
+
+    def progress(self, stage: str) -> Tell:
+        """Return the maker of a progress message."""
+        return lambda after: facts.progress(after, stage, self.clock.now())
+
+    def result(self, kind: AlertKind, more: Mapping[str, str]) -> Tell:
+        """Return the maker of an outcome's message."""
+        return lambda after: facts.result(after, kind, self.clock.now(), more)
+
+    def hooks(self, docket: Docket) -> Hooks:
+        """Return who hears about an order of this trade that stays unknown."""
+
+        def checking(order: OrderIntent) -> Alert:
+            return facts.checking(docket, order, self.clock.now())
+
+        async def overdue(order: OrderIntent) -> None:
+            fresh = await self.docket(order.trade_id)
+            if fresh is not None and not fresh.trade.needs_attention:
+                why = f"{order.venue_id} does not tell what became of an order"
+                await self.raise_attention(fresh, why)
+
+        return Hooks(checking=checking, overdue=overdue)
+
+    # --- attention --------------------------------------------------------------------
+
+    async def raise_attention(
+        self, docket: Docket, reason: str, *, row: str | None = None
+    ) -> Docket:
+        """Flag a trade for a person, turn its instruments' entries off, tell owners."""
+        trade = docket.trade
+        await self.halt_instruments(trade, reason)
+        flagged = replace(trade, needs_attention=True, attention=reason)
+        return await self.move(
+            docket,
+            row,
+            changed=flagged,
+            tell=(lambda after: facts.not_hedged(after, reason, self.clock.now()),),
+        )
+
+    async def halt_instruments(self, trade: Trade, reason: str) -> None:
+        """Allow only reduce-only orders in both instruments of a trade."""
+        key = attention_key(trade.trade_id)
+        for leg in trade.legs:
+            scope = scope_of(leg.instrument.venue_id, leg.instrument.symbol)
+            now = self.clock.now()
+            halt = Halt(scope, key, TradingState.REDUCING, reason, now)
+            event = Event(now, WHO, f"halt {scope}", reason)
+            await self.halts.set_halt(halt, event)
+
+    async def lift_instruments(self, trade: Trade) -> None:
+        """Take back what `halt_instruments` set."""
+        key = attention_key(trade.trade_id)
+        for leg in trade.legs:
+            scope = scope_of(leg.instrument.venue_id, leg.instrument.symbol)
+            event = Event(self.clock.now(), WHO, f"lift {scope}", key)
+            await self.halts.clear_halt(scope, key, event)
+
+    async def settle_down(
+        self,
+        docket: Docket,
+        row: str,
+        *,
+        changed: Trade,
+        tell: Sequence[Tell] = (),
+        cooldown: Cooldown | None = None,
+    ) -> Docket:
+        """Commit a step into a state of rest: attention, series and halts end."""
+        rested = replace(
+            changed, needs_attention=False, attention=None, steps=0, series_at=None
+        )
+        after = await self.move(
+            docket, row, changed=rested, tell=tell, cooldown=cooldown
+        )
+        if docket.trade.needs_attention:
+            await self.lift_instruments(docket.trade)
+        return after
+
+    async def enriched(self, docket: Docket) -> Docket:
+        """Return the trade after fetching executions that are not stored yet."""
+        known = await self.trades.fills_of(docket.trade.trade_id)
+        await self.orders.enrich(docket.trade, docket.intents, known)
+        intents = await self.intents.intents_of(docket.trade.trade_id)
+        return Docket(docket.trade, intents)
+
+
+def attention_key(trade_id: TradeId) -> str:
+    """Return the key of the halts that one trade's trouble sets."""
+    return f"attention:{trade_id}"
