@@ -376,10 +376,9 @@ def _parse(values: Mapping[str, str]) -> tuple[Settings | None, list[str]]:
 def _contradictions(settings: Settings | None) -> list[str]:
     if settings is None or settings.position_size_usd <= settings.max_trade_usd:
         return []
-    return [
-        f"CARRY_POSITION_SIZE_USD={settings.position_size_usd} is above "
-        f"CARRY_MAX_TRADE_USD={settings.max_trade_usd}; change one of them."
-    ]
+    size, cap = settings.position_size_usd, settings.max_trade_usd
+    names = f"CARRY_POSITION_SIZE_USD={size} is above CARRY_MAX_TRADE_USD={cap}"
+    return [f"{names}; change one of them."]
 
 
 def _invalid(field: str, text: str) -> str:

@@ -30,7 +30,7 @@ def example_of(settings: type[Settings]) -> str:
     """Return what `.env.example` must be."""
     blocks = [
         (
-            "# Copy this file to .env, fill in the first two values, and run `make run`.\n"
+            "# Copy this file to .env, fill in token and owner, and run `make run`.\n"
             "# Every line that is commented out shows the default.\n"
         )
     ]
@@ -104,13 +104,13 @@ def test_all_problems_are_listed_at_once() -> None:
         ),
         "CARRY_MODE=live is not available yet; use paper.",
         (
-            "CARRY_VENUES=binance,okx cannot be used; write some of binance, hyperliquid, "
-            "lighter, extended, with commas between them."
+            "CARRY_VENUES=binance,okx cannot be used; write some of binance, "
+            "hyperliquid, lighter, extended, with commas between them."
         ),
         "CARRY_LEVERAGE=three cannot be used; write a whole number from 1 to 10.",
         (
-            "CARRY_TELEGRAM_TOKEN is empty; ask @BotFather for a bot and write its token "
-            "there."
+            "CARRY_TELEGRAM_TOKEN is empty; ask @BotFather for a bot and write its "
+            "token there."
         ),
         "CARRY_OWNER_IDS is empty; write the numeric Telegram id of who may trade.",
     ]
