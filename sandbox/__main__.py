@@ -37,6 +37,7 @@ class Options:
     port: int
     state: Path
     seed: int
+    extra_tokens: int
     command: Sequence[str]
 
     @property
@@ -60,6 +61,13 @@ def read_options(words: Sequence[str]) -> Options:
     parser.add_argument("--state", type=Path, default=Path("demo-data"))
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument(
+        "--extra-tokens",
+        type=int,
+        default=0,
+        metavar="N",
+        help="made-up tokens on all four venues, for measuring",
+    )
+    parser.add_argument(
         "--with",
         dest="command",
         nargs=argparse.REMAINDER,
@@ -67,7 +75,9 @@ def read_options(words: Sequence[str]) -> Options:
         help="program and arguments to start with CARRY_ variables that point here",
     )
     given = parser.parse_args(words)
-    return Options(given.port, given.state, given.seed, given.command)
+    return Options(
+        given.port, given.state, given.seed, given.extra_tokens, given.command
+    )
 
 
 async def serve(options: Options, log: int) -> int:
@@ -76,7 +86,12 @@ async def serve(options: Options, log: int) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    box = SandboxServer(port=options.port, seed=options.seed, state_dir=options.state)
+    box = SandboxServer(
+        port=options.port,
+        seed=options.seed,
+        extra_tokens=options.extra_tokens,
+        state_dir=options.state,
+    )
     try:
         async with box:
             if not options.command:

@@ -62,6 +62,38 @@ async def test_hourly_rates_read_through_ccxt_are_the_true_ones(venue: str) -> N
 
 
 @pytest.mark.parametrize("venue", VENUES)
+async def test_mark_prices_survive_ccxts_floats(venue: str) -> None:
+    """The price proof compares them with the truth, digit by digit."""
+    async with frozen_box() as box, venue_client(box, venue) as client:
+        await client.load_markets()
+        if venue in {"binance", "hyperliquid"}:
+            rows = (await client.fetch_funding_rates()).values()
+        else:
+            rows = (await client.fetch_tickers()).values()
+
+        read = {row["symbol"]: _decimal(row["markPrice"]) for row in rows}
+
+        quote = "USDT:USDT" if venue == "binance" else "USDC:USDC"
+        truth = box.control.truth()["tokens"]
+        for base in ("BTC", "APT", "SUI", "ZEC"):
+            facts = truth[base]["venues"][venue]
+            assert read[f"{base}/{quote}"] == Decimal(facts["mark_price"])
+
+
+@pytest.mark.parametrize("venue", VENUES)
+async def test_ccxts_own_start_up_requests_are_answered(venue: str) -> None:
+    """Without tuning ccxt asks for assets, spot and builder markets too."""
+    async with frozen_box() as box, venue_client(box, venue) as client:
+        client.has["fetchCurrencies"] = venue != "binance"
+        if venue == "hyperliquid":
+            client.options["fetchMarkets"] = {"types": ["spot", "swap", "hip3"]}
+
+        await client.load_markets()
+
+    assert {one.status for one in box.requests} == {200}
+
+
+@pytest.mark.parametrize("venue", VENUES)
 async def test_markets_marked_inactive_are_exactly_the_dead_ones(venue: str) -> None:
     """Each venue says in its own words that a market is gone."""
     dead = {

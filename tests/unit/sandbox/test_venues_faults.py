@@ -250,6 +250,16 @@ async def test_a_busy_venue_says_so_in_its_own_words(
     assert raised == [too_many, overloaded]
 
 
+async def test_a_fault_that_hits_no_row_is_loud() -> None:
+    """Status 501 belongs to no venue, so nobody takes it for an answer."""
+    async with frozen_box() as box:
+        box.faults.add("binance", "premiumIndex", "broken_row", param="NOPEUSDT")
+
+        status, body = await _get(box.venue_url("binance") + INDEX)
+
+    assert (status, body) == (501, b"fault misses: no row is called 'NOPEUSDT'")
+
+
 async def test_latency_is_added_per_venue() -> None:
     """Wall time is measured at 80 ms, the price of one round trip."""
     async with frozen_box() as box:

@@ -257,6 +257,23 @@ def test_a_token_with_little_volume_has_a_thin_book() -> None:
     assert gap > Decimal("0.002")
 
 
+def test_books_are_sound_at_every_hour_of_a_week() -> None:
+    """Prices walk across powers of ten and tick sizes; no level may repeat or cross."""
+    world = _world()
+    for hour in range(0, 168, 7):
+        moment_ms = NOON_MS + hour * HOUR_MS
+        for venue in VENUES:
+            for one in world.instruments(venue):
+                book = world.book(one, moment_ms)
+                bids = [Decimal(price) for price, _ in book.bids]
+                asks = [Decimal(price) for price, _ in book.asks]
+
+                assert bids == sorted(set(bids), reverse=True)
+                assert asks == sorted(set(asks))
+                assert bids[0] < asks[0]
+                assert all(Decimal(size) > 0 for _, size in (*book.bids, *book.asks))
+
+
 def test_hyperliquid_prices_keep_five_significant_digits() -> None:
     """The venue refuses finer prices, whatever the price walked to."""
     world = _world()
