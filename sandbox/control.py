@@ -1,6 +1,23 @@
 """The control plane: JSON over HTTP under /__control, and the same as plain methods.
 
-Bad input is answered with status 400 and {"error": ...}; everything else with JSON.
+    GET    truth                          every token's true rates and best pair
+    GET    time      POST time            {"set_ms"} {"advance_s"} {"speed"}
+    GET    requests  DELETE requests      the last 5000 requests to the venues
+    GET    faults    DELETE faults
+    POST   faults    {"venue", "endpoint", "kind", "times": 1, "after": 0, "param"}
+    POST   latency   {"ms", "venue"?}
+    POST   rate      {"token", "venue", "hourly"}       null lets it move again
+    POST   interval  {"token", "venue", "hours"}
+    POST   price     {"token", "factor", "venue"?}
+    POST   volume    {"token", "venue", "usd"}          null: the venue leaves it out
+    POST   book      {"token", "venue", "depth_factor" or "empty": true}
+    POST   list      {"token", "venue", "status"}       live, absent or a venue's word
+    POST   body      {"venue", "endpoint", "body"}      replayed verbatim until reset
+    POST   reset                                        all of the above but time
+
+An endpoint is the path after the version (premiumIndex, info/markets) or a
+Hyperliquid `type`; faults also match by its end, "*" is any, and "times": null lasts
+until cleared. Bad input is answered with status 400 and {"error": ...}.
 """
 
 from __future__ import annotations
