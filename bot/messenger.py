@@ -292,9 +292,14 @@ class Messenger:
             return None
         try:
             screen = await self._cards.latest_screen(chat_id, card.kind)
+            if screen is None or screen.message_id is None:
+                return None
+            shown = await self._cards.screen_of_message(chat_id, screen.message_id)
         except StorageError:
             return None
-        return None if screen is None else screen.message_id
+        # The message may have turned into another screen since; that one stays usable.
+        is_same = shown is not None and shown.kind == card.kind
+        return screen.message_id if is_same else None
 
     def _shows(self, card: Card, chat_id: ChatId, message_id: MessageId) -> bool:
         _, shown = self._edited.get((chat_id, message_id), (0.0, None))

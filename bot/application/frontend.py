@@ -10,7 +10,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from telegram import Update
 from telegram.error import TelegramError
@@ -19,6 +19,7 @@ from telegram.ext import (
     ApplicationHandlerStop,
     CallbackContext,
     ContextTypes,
+    ExtBot,
     TypeHandler,
 )
 
@@ -29,9 +30,9 @@ from bot.callbacks import Verb, decode
 from bot.cards import away, trouble
 from bot.cards.card import Card, Reply
 from bot.handlers.routes import COMMANDS, VERBS, unknown_command, unknown_text
-from bot.messenger import NoAnswer, Sent, TooFast
+from bot.messenger import Sent
 from core.errors import CoreError, VenueError
-from core.model.units import ChatId, MessageId, PlanId, UserId
+from core.model.units import ChatId, MessageId, UserId
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -39,9 +40,10 @@ if TYPE_CHECKING:
     from telegram import CallbackQuery, Message
 
     from bot.access import People, Refusal
+    from bot.application.replies import Replies
     from bot.callbacks import Tap
-    from bot.handlers.desk import Desk
-    from bot.messenger import Delivery, Messenger
+    from bot.handlers.desk import CommandHandler, Desk
+    from bot.messenger import Messenger
     from core.ports import Tasks
 
 log = logging.getLogger(__name__)
@@ -51,14 +53,14 @@ ANSWER_AFTER: Final = timedelta(seconds=0.8)
 STALE: Final = timedelta(seconds=60)
 """A typed command older than this came while the bot was away."""
 NEVER_STALE: Final = frozenset({"pause", "halt"})
-_PATIENCE: Final = timedelta(seconds=30)
 _LOG_GAP: Final = timedelta(minutes=1)
 _CONCURRENT: Final = 8
-_NEW_MESSAGE: Final = frozenset({Verb.OPEN, Verb.CLOSE, Verb.BEST})
-"""Taps whose answer, and so whose refusal, is a message of its own."""
 
 
-class Context(CallbackContext["ExtBot[int]", dict, dict, dict]):  # type: ignore[type-arg] # unused stores
+_Store = dict[Any, Any]
+
+
+class Context(CallbackContext[ExtBot[int], _Store, _Store, _Store]):
     """What travels with one update from the gate to its handler."""
 
     caller: Caller | None = None
@@ -76,17 +78,19 @@ class _Pending:
 class Frontend:
     """The application, its poller and its gate."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a parts list, wired in one place
         self,
         *,
         desk: Desk,
         messenger: Messenger,
+        replies: Replies,
         people: People,
         tasks: Tasks,
         heard: Callable[[ChatId], Awaitable[None]],
         on_conflict: Callable[[], Awaitable[None]],
     ) -> None:
         self._desk, self._messenger, self._people = desk, messenger, people
+        self._replies = replies
         self._tasks, self._heard = tasks, heard
         self._pace = Pace()
         self._menus: set[ChatId] = set()
@@ -190,7 +194,7 @@ class Frontend:
         if update.callback_query is not None:
             await self._messenger.answer(update.callback_query.id, says)
         else:
-            await self._say(Card(html=says), UserId(refusal.user_id))
+            await self._replies.say(Card(html=says), UserId(refusal.user_id))
 
     def _log_stranger(self, refusal: Refusal) -> None:
         now_s, last = self._desk.clock.monotonic(), self._strangers_logged_at
@@ -224,7 +228,7 @@ class Frontend:
         else:
             reply = await self._commanded(caller, command, words, message_id)
         if reply is not None:
-            await self._deliver_new(reply, caller)
+            await self._replies.to_message(reply, caller)
 
     async def _overdue(
         self, caller: Caller, command: str, words: tuple[str, ...], message: Message
@@ -256,9 +260,8 @@ class Frontend:
         words: tuple[str, ...],
         message_id: MessageId,
     ) -> Reply:
-        if command is None:
-            handler = unknown_text
-        else:
+        handler: CommandHandler = unknown_text
+        if command is not None:
             route = COMMANDS.get(command)
             handler = unknown_command if route is None else route.handler
         work = handler(self._desk, caller, words, message_id)
@@ -288,10 +291,11 @@ class Frontend:
         is_late = pending.is_answered
         if not is_late:
             pending.toast.set_result(reply.toast)
-        if reply.card is not None:
-            await self._deliver_tap(reply, caller, tap, message_id)
-        elif is_late and reply.toast:
-            await self._say(Card(html=trouble.as_text(reply.toast)), caller.user_id)
+        await self._replies.to_tap(reply, caller, tap, message_id)
+        if reply.card is None and is_late and reply.toast:
+            await self._replies.say(
+                Card(html=trouble.as_text(reply.toast)), caller.user_id
+            )
 
     async def _pressed(self, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
         if tap.verb is Verb.RETRY and tap.arg in away.ANSWERS:
@@ -342,60 +346,3 @@ class Frontend:
     async def _failed(self, _update: object, context: Context) -> None:
         """Log what no handler of ours caught; the library would only print it."""
         log.error("an update ended badly", exc_info=context.error)
-
-    # --- replies ----------------------------------------------------------------------
-
-    async def _deliver_tap(
-        self, reply: Reply, caller: Caller, tap: Tap, message_id: MessageId
-    ) -> None:
-        is_trouble = reply.card is not None and reply.card.kind == trouble.KIND
-        if reply.is_new or (is_trouble and tap.verb in _NEW_MESSAGE):
-            await self._deliver_new(reply, caller)
-        elif reply.card is not None:
-            result = await self._messenger.edit(
-                reply.card,
-                chat_id=caller.chat_id,
-                user_id=caller.user_id,
-                message_id=message_id,
-            )
-            await self._bind_plan(reply, caller, result)
-
-    async def _deliver_new(self, reply: Reply, caller: Caller) -> None:
-        """Send a reply; a confirm card once, anything else twice if need be."""
-        card = reply.card
-        if card is None:
-            card = Card(html=trouble.as_text(reply.toast or "…"))
-        if reply.plan_id is None:
-            await self._say(card, caller.user_id)
-            return
-        result = await self._messenger.send(
-            card, chat_id=caller.chat_id, user_id=caller.user_id
-        )
-        await self._bind_plan(reply, caller, result)
-
-    async def _bind_plan(self, reply: Reply, caller: Caller, result: Delivery) -> None:
-        """Make the card's button live, or void its plan if nobody may have seen it."""
-        if reply.plan_id is None:
-            return
-        plan_id = PlanId(reply.plan_id)
-        if isinstance(result, Sent):
-            await self._desk.engine.issue(plan_id, result.message_id)
-            return
-        log.warning("plan %s void, its card was not delivered: %s", plan_id, result)
-        await self._desk.engine.discard(plan_id)
-        await self._say(
-            trouble.undelivered_card(self._desk.look(caller)), caller.user_id
-        )
-
-    async def _say(self, card: Card, user_id: UserId) -> None:
-        chat_id = ChatId(user_id)
-        result = await self._messenger.send(card, chat_id=chat_id, user_id=user_id)
-        if isinstance(result, TooFast):
-            await self._desk.clock.sleep(min(result.wait, _PATIENCE))
-        elif isinstance(result, NoAnswer):
-            await self._desk.clock.sleep(wait_after(1))
-        else:
-            return
-        again = await self._messenger.send(card, chat_id=chat_id, user_id=user_id)
-        if not isinstance(again, Sent):
-            log.warning("chat %s: reply lost: %s", chat_id, again)

@@ -1,4 +1,4 @@
-"""Ask before doing what was typed while the bot was away."""
+"""Say what the passing of time ended, and ask about what was typed meanwhile."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.callbacks import Verb
 from bot.cards.card import Card
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from bot.cards.look import Look
 
@@ -47,6 +47,11 @@ def answered_card(look: Look, text: str, *, is_done: bool) -> Card:
     return Card(
         html=f"/{shown} {says}. · {look.badge}", kind=KIND, card_id=look.card_id
     )
+
+
+def lapsed_words(expired_at: datetime) -> str:
+    """Say when a quote ended that nobody answered."""
+    return f"Quote expired at {expired_at:%H:%M:%S} UTC"
 
 
 def _cut(text: str) -> str:

@@ -1,0 +1,128 @@
+"""Bring a handler's reply to the chat, and keep a confirm card's plan true to it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from bot.application.polling import wait_after
+from bot.callbacks import Verb
+from bot.cards import trouble
+from bot.cards.away import lapsed_words
+from bot.cards.card import Card
+from bot.cards.plan import ended_card
+from bot.cards.shown import unpack_request
+from bot.messenger import NoAnswer, Sent, TooFast
+from core.model.plan import PlanState
+from core.model.units import ChatId, PlanId
+
+if TYPE_CHECKING:
+    from bot.access import Caller
+    from bot.callbacks import Tap
+    from bot.cards.card import Reply
+    from bot.handlers.desk import Desk
+    from bot.messenger import Delivery, Messenger
+    from core.model.units import MessageId, UserId
+    from core.ports import Plans, Tasks
+
+log = logging.getLogger(__name__)
+
+_PATIENCE: Final = timedelta(seconds=30)
+_NEW_MESSAGE: Final = frozenset({Verb.OPEN, Verb.CLOSE, Verb.BEST})
+"""Taps whose answer, and so whose refusal, is a message of its own."""
+
+
+class Replies:
+    """Sends and edits what handlers return."""
+
+    def __init__(
+        self, *, desk: Desk, messenger: Messenger, plans: Plans, tasks: Tasks
+    ) -> None:
+        self._desk, self._messenger = desk, messenger
+        self._plans, self._tasks = plans, tasks
+
+    async def to_tap(
+        self, reply: Reply, caller: Caller, tap: Tap, message_id: MessageId
+    ) -> None:
+        """Show the answer to a tap: in place, unless it is news of its own."""
+        if reply.card is None:
+            return
+        is_trouble = reply.card.kind == trouble.KIND
+        if reply.is_new or (is_trouble and tap.verb in _NEW_MESSAGE):
+            await self.to_message(reply, caller)
+            return
+        result = await self._messenger.edit(
+            reply.card,
+            chat_id=caller.chat_id,
+            user_id=caller.user_id,
+            message_id=message_id,
+        )
+        await self._bind_plan(reply, caller, result)
+
+    async def to_message(self, reply: Reply, caller: Caller) -> None:
+        """Send a reply; a confirm card once, anything else twice if need be."""
+        card = reply.card
+        if card is None:
+            card = Card(html=trouble.as_text(reply.toast or "…"))
+        if reply.plan_id is None:
+            await self.say(card, caller.user_id)
+            return
+        result = await self._messenger.send(
+            card, chat_id=caller.chat_id, user_id=caller.user_id
+        )
+        await self._bind_plan(reply, caller, result)
+
+    async def say(self, card: Card, user_id: UserId) -> None:
+        """Send a message that may arrive twice rather than never."""
+        chat_id = ChatId(user_id)
+        result = await self._messenger.send(card, chat_id=chat_id, user_id=user_id)
+        if isinstance(result, TooFast):
+            await self._desk.clock.sleep(min(result.wait, _PATIENCE))
+        elif isinstance(result, NoAnswer):
+            await self._desk.clock.sleep(wait_after(1))
+        else:
+            return
+        again = await self._messenger.send(card, chat_id=chat_id, user_id=user_id)
+        if not isinstance(again, Sent):
+            log.warning("chat %s: reply lost: %s", chat_id, again)
+
+    # --- confirm cards ----------------------------------------------------------------
+
+    async def _bind_plan(self, reply: Reply, caller: Caller, result: Delivery) -> None:
+        """Make the card's button live, or void its plan if nobody may have seen it."""
+        if reply.plan_id is None:
+            return
+        plan_id = PlanId(reply.plan_id)
+        if isinstance(result, Sent):
+            await self._desk.engine.issue(plan_id, result.message_id)
+            expiry = self._expire(plan_id, caller, result.message_id)
+            self._tasks.start(expiry, name=f"expiry {plan_id}")
+            return
+        log.warning("plan %s void, its card was not delivered: %s", plan_id, result)
+        await self._desk.engine.discard(plan_id)
+        card = trouble.undelivered_card(self._desk.look(caller))
+        await self.say(card, caller.user_id)
+
+    async def _expire(
+        self, plan_id: PlanId, caller: Caller, message_id: MessageId
+    ) -> None:
+        """Say on the card that its time is over; silence always means no."""
+        plan = await self._plans.plan(plan_id)
+        if plan is None:
+            return
+        await self._desk.clock.sleep(plan.expires_at - self._desk.clock.now())
+        if not await self._plans.end(plan_id, PlanState.EXPIRED):
+            return
+        screen = await self._desk.cards.screen_of_message(caller.chat_id, message_id)
+        request = None if screen is None else unpack_request(screen.shown)
+        await self._messenger.edit(
+            ended_card(
+                trouble.nothing_ordered(lapsed_words(plan.expires_at)),
+                request,
+                self._desk.look(caller),
+            ),
+            chat_id=caller.chat_id,
+            user_id=caller.user_id,
+            message_id=message_id,
+        )
