@@ -50,6 +50,7 @@ METHODS: dict[str, Callable[[Memory, Params], Any]] = {
     "sendchataction": writing.send_chat_action,
     "leavechat": writing.leave_chat,
     "getchat": writing.get_chat,
+    "setchatmenubutton": profile.set_chat_menu_button,
 }
 
 
@@ -140,6 +141,7 @@ class BotApi:
         self._memory.calls.append(call)
         if refused is not None and fault is None:
             self._memory.refusals.append(call)
+        self._memory.pulse.ring()
 
     async def _spoil(
         self, request: web.Request, method: str, params: Params, fault: Fault

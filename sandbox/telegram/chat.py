@@ -40,6 +40,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _SHOWN_USERS = (1001, 1002, 1666)
+_SHOWN_MESSAGES = 300
 _HEARTBEAT_S = 15.0
 _ANSWER_S = 10.5
 _MAX_TYPED = 4096
@@ -114,10 +115,14 @@ class ChatPage:
             "user": user_id,
             "users": [asdict(self._memory.people[one]) for one in _SHOWN_USERS],
             "newest": {one: self._newest(one) for one in _SHOWN_USERS},
+            "now_ms": self._memory.clock.now_ms(),
             "is_started": self._memory.chats[user_id].is_started,
             "about": self._memory.descriptions.get("description", ""),
             "commands": commands_seen_by(self._memory, user_id),
-            "messages": [message_json(one) for one in self._stand_in.messages(user_id)],
+            "messages": [
+                message_json(one)
+                for one in self._stand_in.messages(user_id)[-_SHOWN_MESSAGES:]
+            ],
         }
 
     def _newest(self, user_id: int) -> int:

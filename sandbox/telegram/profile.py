@@ -121,6 +121,11 @@ def get_webhook_info(memory: Memory, _params: Params) -> Json:
     return info | ({"allowed_updates": allowed} if allowed else {})
 
 
+def set_chat_menu_button(_memory: Memory, _params: Params) -> bool:
+    """Accept any menu button; the page always shows the commands."""
+    return True
+
+
 def set_my_name(memory: Memory, params: Params) -> bool:
     """Set the name."""
     return _describe(memory, params, "name")

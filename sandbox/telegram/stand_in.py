@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _FIRST_GROUP = -4001
+_RECHECK_S = 0.05
 
 
 class Tap:
@@ -290,15 +291,32 @@ class TelegramStandIn:
         found = list(chat.messages.values()) if chat else []
         return [one for one in found if deleted or not one.deleted]
 
+    def newest(self, chat_id: int) -> ChatMessage:
+        """Return the newest message of the bot in a chat.
+
+        Raises:
+            LookupError: There is none.
+        """
+        theirs = [one for one in self.messages(chat_id) if one.is_from_bot]
+        if not theirs:
+            words = f"the bot wrote nothing to chat {chat_id}"
+            raise LookupError(words)
+        return theirs[-1]
+
     async def wait_for(self, predicate: Callable[[], T], timeout_s: float = 5.0) -> T:
         """Wait until the predicate gives something true, and return that.
 
-        It is asked again at every change of a chat and every answer.
+        It is asked again at every change and call, and every 50 ms for what happens
+        elsewhere.
 
         Raises:
             TimeoutError: It never did.
         """
-        value = await self.memory.pulse.until(predicate, timeout_s)
+        end = self.memory.clock.monotonic() + timeout_s
+        value = predicate()
+        pulse = self.memory.pulse
+        while not (value or pulse.is_closing) and self.memory.clock.monotonic() < end:
+            value = await pulse.until(predicate, _RECHECK_S)
         if not value:
             words = f"nothing true within {timeout_s} s"
             raise TimeoutError(words)

@@ -90,7 +90,7 @@ class Store:
         self._path = folder / "telegram.json"
         self._due: asyncio.TimerHandle | None = None
         self._writing: asyncio.Future[None] | None = None
-        self._has_news = False
+        self._on_disk: str | None = None
         self.writes = 0
 
     async def start(self) -> None:
@@ -102,6 +102,7 @@ class Store:
         text = await asyncio.to_thread(self._read)
         if text is not None:
             thaw(self._memory, json.loads(text))
+        self._on_disk = json.dumps(freeze(self._memory))
         self._memory.on_change.append(self._touch)
         self._memory.pulse.ring()
 
@@ -111,11 +112,11 @@ class Store:
             self._due.cancel()
         if self._writing is not None:
             await self._writing
-        if self._has_news:
-            await asyncio.to_thread(self._write, json.dumps(freeze(self._memory)))
+        text = json.dumps(freeze(self._memory))
+        if text != self._on_disk:
+            await asyncio.to_thread(self._write, text)
 
     def _touch(self) -> None:
-        self._has_news = True
         if self._due is None:
             loop = asyncio.get_running_loop()
             self._due = loop.call_later(_DELAY_S, self._flush)
@@ -125,7 +126,7 @@ class Store:
         if self._writing is not None and not self._writing.done():
             self._touch()
             return
-        text = json.dumps(freeze(self._memory))
+        text = self._on_disk = json.dumps(freeze(self._memory))
         loop = asyncio.get_running_loop()
         self._writing = loop.run_in_executor(None, self._write, text)
         self._writing.add_done_callback(self._written)

@@ -1,4 +1,4 @@
-import { formatted, showTime } from "./format.js";
+import { formatted, setNow, showTime } from "./format.js";
 
 const TOAST_MS = 3500;
 const RETIME_MS = 10_000;
@@ -50,6 +50,7 @@ async function post(path, body) {
 function greet(hello) {
   if (hello.user !== state.user) return;
   const stay = list.dataset.user === String(state.user) && !isNearBottom();
+  setNow(hello.now_ms);
   state.users = hello.users;
   state.newest = hello.newest;
   state.commands = hello.commands;

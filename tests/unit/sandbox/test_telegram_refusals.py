@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 from telegram import (
     Bot,
@@ -199,6 +200,43 @@ async def test_the_largest_allowed_message_passes() -> None:
         assert sent.reply_markup is not None
         assert sum(len(row) for row in sent.reply_markup.inline_keyboard) == 100
         assert not desk.stand_in.refusals
+
+
+async def test_files_arrive_by_name() -> None:
+    """An exported table is uploaded as a form with parts, unlike everything else."""
+    async with open_desk() as desk:
+        sent = await desk.bot.send_document(
+            ANNA,
+            b"a;b",
+            filename="pnl.csv",
+            caption="<b>P&amp;L</b>",
+            parse_mode="HTML",
+        )
+        picture = await desk.bot.send_photo(ANNA, b"png", filename="chart.png")
+
+        assert sent.document is not None
+        assert (sent.document.file_name, sent.caption) == ("pnl.csv", "P&L")
+        assert len(picture.photo) == 1
+        with pytest.raises(BadRequest, match="no text in the message to edit"):
+            await desk.bot.edit_message_text("x", ANNA, sent.id)
+
+
+@pytest.mark.parametrize("how", ["json", "form", "query"])
+async def test_parameters_may_come_in_any_of_telegrams_ways(how: str) -> None:
+    """Other clients than ours talk to the stand-in too."""
+    given = {"chat_id": f"{ANNA}", "text": "x"}
+    async with open_desk() as desk, aiohttp.ClientSession() as session:
+        url = f"{desk.url}/telegram/bot{desk.bot.token}/SendMessage"
+        request = {
+            "json": lambda: session.post(url, json=given),
+            "form": lambda: session.post(url, data=given),
+            "query": lambda: session.get(url, params=given),
+        }[how]()
+        async with request as response:
+            body = await response.json()
+
+        assert body["ok"]
+        assert desk.stand_in.newest(ANNA).text == "x"
 
 
 @pytest.mark.parametrize("style", ["primary", "success", "danger"])

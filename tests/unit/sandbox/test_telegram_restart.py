@@ -63,6 +63,18 @@ async def test_ids_go_on_and_pending_updates_wait(tmp_path: Path) -> None:
     assert later["message"]["message_id"] == typed["message"]["message_id"] + 1
 
 
+async def test_a_confirmed_update_does_not_come_back(tmp_path: Path) -> None:
+    """A command that was handled must not run again because the demo was restarted."""
+    async with open_desk(tmp_path) as desk:
+        desk.stand_in.say(ANNA, "/close")
+    async with open_desk(tmp_path) as desk:
+        (update,) = await desk.bot.get_updates(timeout=0)
+        await desk.bot.get_updates(offset=update.update_id + 1, timeout=0)
+
+    async with open_desk(tmp_path) as desk:
+        assert not await desk.bot.get_updates(timeout=0)
+
+
 async def test_people_groups_and_commands_are_kept(tmp_path: Path) -> None:
     """Who blocked the bot, which group moved, and the menu stay as they were."""
     async with open_desk(tmp_path) as desk:
