@@ -19,6 +19,7 @@ import certifi
 
 from core.errors import TroubleKind, VenueError
 from core.model.market import FundingSnapshot
+from core.model.opportunity import SkipReason
 from core.venues import translate
 from core.venues.catalog import VENUES, TickerUse
 from core.venues.client import Rows, failure_of, open_client
@@ -40,9 +41,13 @@ if TYPE_CHECKING:
     from core.venues.client import Row
 
 CALL_TIMEOUT: Final = timedelta(seconds=10)
+_CLIENT_SHARE: Final = 0.9
+"""ccxt gives up first, so that the next caller does not join a dying request."""
 _SIDE_TIMEOUT: Final = timedelta(seconds=3)
 """Patience with a list whose last answer is still good."""
 _RETRY_AFTER: Final = timedelta(minutes=1)
+_DOUBT_AFTER: Final = timedelta(seconds=30)
+"""A list of intervals younger than this is not read again on a contradiction."""
 _MOST_PAYMENTS: Final = 500
 
 _SPECIAL: Final = MappingProxyType({"hyperliquid": Hyperliquid, "lighter": Lighter})
@@ -113,8 +118,9 @@ class MarketReader:
             entry,
             self._session,
             _SPECIAL.get(entry.ccxt_id),
-            int(timeout / timedelta(milliseconds=1)),
+            int(timeout * _CLIENT_SHARE / timedelta(milliseconds=1)),
         )
+        self._doubted: frozenset[str | None] = frozenset()
         self._loading: asyncio.Task[object] | None = None
         # Intervals change by themselves when a rate cap is hit; volumes move slowly.
         self._intervals = KeptList(
@@ -202,7 +208,11 @@ class MarketReader:
             raise lists.error
         if not lists.rates:
             raise _nonsense(self.venue_id, "sent no rates")
-        return self._translated(instruments.values(), lists, self._clock.now())
+        found = self._translated(instruments.values(), lists, self._clock.now())
+        if self._has_new_doubts(found[1]):
+            await self._refresh(self._intervals)
+            found = self._translated(instruments.values(), lists, self._clock.now())
+        return found
 
     async def _read_lists(self) -> _Lists:
         """Read everything that is due, all at once."""
@@ -280,6 +290,21 @@ class MarketReader:
             else:
                 skips.append(found)
         return tuple(snapshots), tuple(skips)
+
+    def _has_new_doubts(self, skips: Iterable[Skip]) -> bool:
+        """Tell whether an interval is contradicted that was not before.
+
+        The kept list may be from before a change then; asking once is enough.
+        """
+        doubted = frozenset(
+            skip.symbol for skip in skips if skip.reason is SkipReason.NO_INTERVAL
+        )
+        age = self._clock.monotonic() - self._intervals.read_at
+        if age < _DOUBT_AFTER.total_seconds() or not self._known_intervals()[1]:
+            return False
+        is_new = not doubted <= self._doubted
+        self._doubted = doubted
+        return is_new
 
     def _by_name(self, rows: Mapping[str, Row]) -> Mapping[str, Row]:
         path = self._entry.rates.native_name
