@@ -10,7 +10,7 @@ from bot.cards.layout import lines, rows_of, text
 from core.model.control import TradingState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bot.cards.card import Button
     from bot.cards.look import Look
@@ -133,17 +133,23 @@ def paused_card(look: Look, *, is_new: bool) -> Card:
     )
 
 
-def resumed_card(look: Look, *, is_new: bool) -> Card:
-    """Return the answer to a resume."""
+def resumed_card(look: Look, *, is_new: bool, still_off: Sequence[str] = ()) -> Card:
+    """Return the answer to a resume; `still_off` are the reasons that remain."""
     first = "Entries are on again" if is_new else "Entries were on already"
+    if still_off:
+        first = "Your pause is lifted" if is_new else "You had not paused entries"
     return Card(
-        html=f"{first} · {look.badge}",
+        html=lines(
+            f"{first} · {look.badge}",
+            f"Entries are still off: {text('; '.join(still_off))}" if still_off else "",
+        ),
         kind="resumed",
         card_id=look.card_id,
         rows=rows_of(
             [
                 look.button("⏸ Pause", Verb.PAUSE),
                 look.button("📈 Top", Verb.SCREEN, "top"),
+                look.button("Health", Verb.SCREEN, "health"),
             ]
         ),
     )

@@ -11,6 +11,7 @@ from bot.cards.card import Button, Style
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from decimal import Decimal
 
     from bot.callbacks import Verb
     from core.model.units import Mode, VenueId
@@ -34,6 +35,8 @@ class Look:
     """False for viewers: no button that trades or changes anything."""
     viewer_name: str = ""
     """Who looks, by first name."""
+    size_usd: Decimal | None = None
+    """The usual notional per leg, for dollars beside rates."""
 
     @property
     def badge(self) -> str:

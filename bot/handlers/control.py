@@ -8,7 +8,8 @@ from bot.access import may_command
 from bot.cards import health
 from bot.cards import help as help_cards
 from bot.cards.card import Reply
-from bot.handlers.screens import screen_behind
+from bot.handlers.screens import is_event, screen_behind
+from core.model.control import GLOBAL_SCOPE
 
 if TYPE_CHECKING:
     from bot.access import Caller
@@ -63,8 +64,7 @@ async def pause(
 ) -> Reply:
     """Turn entries off; repeating is harmless."""
     del words, message_id
-    is_new = await desk.engine.pause(caller.user_id)
-    return Reply(help_cards.paused_card(desk.look(caller), is_new=is_new))
+    return Reply(await _paused(desk, caller))
 
 
 async def resume(
@@ -72,8 +72,22 @@ async def resume(
 ) -> Reply:
     """Turn entries on again; repeating is harmless."""
     del words, message_id
+    return Reply(await _resumed(desk, caller))
+
+
+async def _paused(desk: Desk, caller: Caller) -> Card:
+    is_new = await desk.engine.pause(caller.user_id)
+    return help_cards.paused_card(desk.look(caller), is_new=is_new)
+
+
+async def _resumed(desk: Desk, caller: Caller) -> Card:
+    """Lift the pause, and name what else keeps entries off."""
     is_new = await desk.engine.resume(caller.user_id)
-    return Reply(help_cards.resumed_card(desk.look(caller), is_new=is_new))
+    halts = (await desk.engine.health()).halts
+    still_off = [halt.reason for halt in halts if halt.scope == GLOBAL_SCOPE]
+    return help_cards.resumed_card(
+        desk.look(caller), is_new=is_new, still_off=still_off
+    )
 
 
 async def tap_pause(
@@ -94,12 +108,10 @@ async def _switched(
     desk: Desk, caller: Caller, tap: Tap, message_id: MessageId, *, is_pause: bool
 ) -> Reply:
     screen = await screen_behind(desk, caller, tap, message_id)
-    switch = desk.engine.pause if is_pause else desk.engine.resume
-    is_new = await switch(caller.user_id)
+    card = await (_paused if is_pause else _resumed)(desk, caller)
     if screen.kind == "health":
         return Reply(await health_screen(desk, caller))
-    make = help_cards.paused_card if is_pause else help_cards.resumed_card
-    return Reply(make(desk.look(caller), is_new=is_new))
+    return Reply(card, is_new=is_event(screen))
 
 
 async def unknown_text(

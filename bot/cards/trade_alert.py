@@ -1,0 +1,387 @@
+"""Facts about a trade in, its card out: progress, outcome, and what needs a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.callbacks import Verb
+from bot.cards import numbers
+from bot.cards.card import Card
+from bot.cards.facts import cost, gain, items, moment, number, quantity
+from bot.cards.layout import folded, lines, rows_of, text
+from bot.cards.legs import leg_table
+from bot.cards.position import state_words
+from bot.cards.shown import QuoteRequest, ShownRow, pack_rows
+from core.model.alert import AlertKind
+from core.model.units import Base, TradeId, VenueId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from decimal import Decimal
+
+    from bot.cards.card import Button
+    from bot.cards.look import Look
+    from core.model.alert import Alert
+
+    Facts = Mapping[str, str]
+
+_STAGES = {
+    "checking": "opening: last checks",
+    "leg1": "opening",
+    "leg2": "opening",
+    "balancing": "leveling both legs",
+    "unwinding": "going back to flat",
+    "closing": "closing",
+    "repairing": "being repaired",
+}
+
+
+def trade_card(look: Look, alert: Alert) -> Card:
+    """Return the card of one alert about a trade."""
+    facts = alert.facts
+    words, *more = _WORDS[alert.kind](facts, look)
+    return Card(
+        html=lines(words, *more),
+        kind="alert",
+        card_id=look.card_id,
+        rows=_buttons(alert.kind, facts, look),
+        shown=_shown(alert.kind, facts),
+        is_protected=alert.edits_message_id is not None,
+        is_silent=alert.is_silent,
+    )
+
+
+def _tail(facts: Facts, look: Look) -> str:
+    return f"{look.badge} · {text(facts.get('trade', ''))}"
+
+
+def _base(facts: Facts) -> str:
+    return text(facts.get("base", "?"))
+
+
+# --- on the way -----------------------------------------------------------------------
+
+
+def _progress(facts: Facts, look: Look) -> Sequence[str]:
+    stage = facts.get("stage", "")
+    doing = _STAGES.get(stage, stage)
+    return (f"{_base(facts)} {text(doing)} · {_tail(facts, look)}", _rows(facts, look))
+
+
+def _rows(facts: Facts, look: Look) -> str:
+    legs = items(facts)
+    return numbers.table(_leg_row(leg, look) for leg in legs) if legs else ""
+
+
+def _leg_row(leg: Facts, look: Look) -> str:
+    """Return `1 short HL 12.1 @ 41.358     done`, without the price if too long."""
+    side, code = leg.get("side", ""), look.code(leg.get("venue", ""))
+    status = leg.get("status", "")[:8]
+    head = f"{leg.get('leg', '')} {side:<5} {code}"
+    held, price = number(leg, "held"), number(leg, "price")
+    amount = held or number(leg, "quantity")
+    listed = None if amount is None else amount / _multiplier(leg)
+    shown = "" if listed is None else numbers.quantity(listed, 9)
+    at = f" @ {numbers.price(price)}" if held and price is not None else ""
+    for middle in (f" {shown}{at}", f" {shown}", ""):
+        room = numbers.MAX_CELLS - len(head) - len(middle) - 1
+        if len(status) <= room:
+            return f"{head}{middle} {status:>{room}}"
+    return head
+
+
+def _multiplier(leg: Facts) -> Decimal | int:
+    """Return base units per listed unit, told by the two prices of the fill."""
+    listed, base = number(leg, "price"), number(leg, "price_base")
+    if not listed or not base:
+        return 1
+    return max(1, round(listed / base))
+
+
+def _checking(facts: Facts, look: Look) -> Sequence[str]:
+    venue = text(look.title(facts.get("venue", "")))
+    until = moment(facts, "decide_by")
+    return (
+        f"{_base(facts)}: checking an order · {_tail(facts, look)}",
+        _rows(facts, look),
+        (
+            f"{venue} did not answer. I am checking whether the order went through."
+            " Do not place it again yourself."
+        ),
+        f"Decision at the latest {numbers.moment(until, 'T')}." if until else "",
+        folded(facts.get("cause", "")),
+    )
+
+
+# --- outcomes -------------------------------------------------------------------------
+
+
+def _opened(facts: Facts, look: Look) -> Sequence[str]:
+    return (
+        f"✅ {_base(facts)} open, both legs filled · {_tail(facts, look)}",
+        _outcome_legs(facts, look),
+        (
+            f"Fees {cost(facts, 'fees_usd')} · price gap {gain(facts, 'price_gap_usd')}"
+            f" · {_delta(facts)}"
+        ),
+        _expected(facts, look),
+    )
+
+
+def _outcome_legs(facts: Facts, look: Look) -> str:
+    legs = {leg.get("side", ""): leg for leg in items(facts)}
+    long, short = legs.get("long", {}), legs.get("short", {})
+    return leg_table(
+        [
+            (
+                "leg",
+                f"long {look.code(long.get('venue', ''))}",
+                f"short {look.code(short.get('venue', ''))}",
+            ),
+            ("qty", _listed_quantity(long), _listed_quantity(short)),
+            (
+                "avg",
+                numbers.price(number(long, "price")),
+                numbers.price(number(short, "price")),
+            ),
+            (
+                "fee",
+                numbers.usd_cell(number(long, "fee_usd")),
+                numbers.usd_cell(number(short, "fee_usd")),
+            ),
+        ]
+    )
+
+
+def _listed_quantity(leg: Facts) -> str:
+    held = number(leg, "held")
+    if held is None:
+        return numbers.UNKNOWN
+    return numbers.quantity(held / _multiplier(leg))
+
+
+def _delta(facts: Facts) -> str:
+    value = number(facts, "exposure_base")
+    if value is None:
+        return "delta unknown"
+    return f"delta {numbers.plain(value)} {_base(facts)}"
+
+
+def _expected(facts: Facts, look: Look) -> str:
+    """Say what the quoted spread brings on what was filled, gross."""
+    spread, held = number(facts, "spread_per_hour"), number(facts, "quantity")
+    prices = [number(leg, "price_base") for leg in items(facts)]
+    if spread is None or held is None or not prices or prices[0] is None:
+        return ""
+    hours = look.rate_hours
+    earned = numbers.usd(spread * hours * held * prices[0], is_signed=True)
+    return f"Funding about {earned} per {hours} h, gross"
+
+
+def _not_opened(facts: Facts, look: Look) -> Sequence[str]:
+    until = moment(facts, "pause_until")
+    paid = number(facts, "cost_usd")
+    was_ordered = facts.get("was_ordered") == "yes"
+    if not was_ordered:
+        said = "Nothing was ordered."
+    else:
+        said = f"Both legs are flat again, cost {numbers.usd(paid)}."
+    return (
+        (
+            f"{_base(facts)} not opened: {text(facts.get('reason', 'unknown'))}"
+            f" · {_tail(facts, look)}"
+        ),
+        _broken_bound(facts, look),
+        said,
+        f"This pair rests until {numbers.moment(until)}." if until else "",
+    )
+
+
+def _broken_bound(facts: Facts, look: Look) -> str:
+    """Say the old and the new value of what became worse than the card's bound."""
+    was, now = number(facts, "was"), number(facts, "now")
+    bound = facts.get("bound")
+    if bound is None or was is None:
+        return ""
+    if bound == "spread":
+        before, after = (numbers.rate(one, look.rate_hours) for one in (was, now))
+        return f"Funding was {before}, now {after}."
+    return f"Cost was {numbers.usd(was)}, now {numbers.usd(now)}."
+
+
+def _closed(facts: Facts, look: Look) -> Sequence[str]:
+    opened_at = moment(facts, "opened_at")
+    held = numbers.duration_text(look.now - opened_at) if opened_at else ""
+    by_hand = facts.get("by_hand") == "yes"
+    return (
+        f"✅ {_base(facts)} closed: {gain(facts, 'total_usd')} · {_tail(facts, look)}",
+        (
+            f"Funding {gain(facts, 'funding_usd')} · price {gain(facts, 'price_usd')}"
+            f" · fees {cost(facts, 'fees_usd')}"
+        ),
+        f"Reason: {text(facts.get('reason', ''))}" if facts.get("reason") else "",
+        "Closed by hand on the venues: the price part is not known." if by_hand else "",
+        f"Held {held}" if held else "",
+    )
+
+
+def _stays_open(facts: Facts, look: Look) -> Sequence[str]:
+    base = _base(facts)
+    return (
+        f"{base} stays open, hedged · {_tail(facts, look)}",
+        f"The close stopped: {text(facts.get('reason', 'unknown'))}",
+        _rows(facts, look),
+        f"Left on each leg: {quantity(facts, 'remaining')} {base}"
+        + (f", closed now: {quantity(facts, 'closed')}" if "closed" in facts else ""),
+    )
+
+
+# --- what needs a person --------------------------------------------------------------
+
+
+def _not_hedged(facts: Facts, look: Look) -> Sequence[str]:
+    base, exposure = _base(facts), number(facts, "exposure_base")
+    where = facts.get("do_venue")
+    if exposure:
+        side = "long" if exposure > 0 else "short"
+        on = f" on {text(look.title(where))}" if where else ""
+        what = f"NOT HEDGED: {side} {numbers.plain(abs(exposure))} {base}{on}"
+    else:
+        what = f"{base} needs you"
+    about = number(facts, "exposure_usd")
+    return (
+        f"🚨 {what} · {look.badge}",
+        f"About {numbers.usd(abs(about))} · {text(facts.get('trade', ''))}"
+        if about is not None
+        else "",
+        f"{text(facts.get('reason', ''))} · tries: {text(facts.get('tries', '0'))}",
+        _by_hand(facts, look),
+        (
+            f"I try again every {text(facts.get('repeat_s', '60'))} s."
+            f" New {base} entries are off."
+        ),
+        folded(facts.get("last_answer", "")),
+    )
+
+
+def _by_hand(facts: Facts, look: Look) -> str:
+    if "do_venue" not in facts:
+        return ""
+    venue = text(look.title(facts["do_venue"]))
+    side = text(facts.get("do_side", ""))
+    amount = f"{quantity(facts, 'do_quantity')} {_base(facts)}"
+    symbol = text(facts.get("do_symbol", ""))
+    return f"Do now: on {venue} {side} {amount} in {symbol}, reduce-only."
+
+
+def _leg_lost(facts: Facts, look: Look) -> Sequence[str]:
+    base, side = _base(facts), text(facts.get("side", ""))
+    venue = text(look.title(facts.get("venue", "")))
+    other = text(look.title(facts.get("other_venue", "")))
+    return (
+        (
+            f"🚨 LEG LOST: {quantity(facts, 'lost')} {base} {side} on {venue} is gone"
+            f" · {_tail(facts, look)}"
+        ),
+        f"No order of mine did it. Left there: {quantity(facts, 'remaining')} {base}.",
+        f"I bring the leg on {other} down to the same size.",
+    )
+
+
+def _restarted(facts: Facts, look: Look) -> Sequence[str]:
+    counts = [
+        f"{facts[key]} {words}"
+        for key, words in (
+            ("fine", "fine"),
+            ("repaired", "repaired"),
+            ("checking", "being checked"),
+            ("attention", "need you"),
+            ("not_started", "not started"),
+        )
+        if facts.get(key, "0") != "0"
+    ]
+    named = [
+        f"{one.get('base', '?')}: {_state(one.get('was'))} → {_state(one.get('now'))}"
+        + (f" ({one['note']})" if one.get("note") else "")
+        for one in items(facts)[:10]
+    ]
+    since = moment(facts, "entries_since")
+    entries = facts.get("entries", "active")
+    off = f"Entries are off: {text(facts.get('entries_reason', entries))}"
+    return (
+        f"I restarted. Pairs: {text(' · '.join(counts) or 'none open')} · {look.badge}",
+        text("\n".join(named)),
+        "Entries are on."
+        if entries == "active"
+        else off + (f", since {numbers.moment(since)}" if since else ""),
+    )
+
+
+def _state(state: str | None) -> str:
+    if state is None:
+        return "?"
+    try:
+        return state_words(state)
+    except ValueError:
+        return state
+
+
+# --- buttons --------------------------------------------------------------------------
+
+
+def _shown(kind: AlertKind, facts: Facts) -> dict[str, str]:
+    trade = facts.get("trade")
+    shown = {
+        "rows": pack_rows(
+            [ShownRow(Base(facts.get("base", "")), trade_id=TradeId(trade))]
+            if trade
+            else []
+        )
+    }
+    if trade:
+        shown["trade"] = trade
+    if kind is AlertKind.NOT_OPENED:
+        shown |= _same_quote(facts).pack()
+    return shown
+
+
+def _same_quote(facts: Facts) -> QuoteRequest:
+    long, short = facts.get("long_venue"), facts.get("short_venue")
+    pair = (VenueId(long), VenueId(short)) if long and short else None
+    return QuoteRequest(token=facts.get("base"), venues=pair)
+
+
+def _buttons(
+    kind: AlertKind, facts: Facts, look: Look
+) -> tuple[tuple[Button, ...], ...]:
+    if kind in {AlertKind.PROGRESS, AlertKind.CHECKING_ORDER}:
+        return ()
+    top = look.button("📈 Top", Verb.SCREEN, "top")
+    all_pairs = look.button("Positions", Verb.SCREEN, "pos")
+    pair = look.button("Position", Verb.POSITION, "0")
+    if kind is AlertKind.NOT_OPENED:
+        quote = look.button("🔄 New quote", Verb.REQUOTE)
+        is_asked = facts.get("new_quote") == "yes" and look.can_trade
+        return rows_of([*([quote] if is_asked else []), top, all_pairs])
+    if kind is AlertKind.OPENED:
+        return rows_of([pair, look.button("🔔 Alerts", Verb.SCREEN, "alerts"), top])
+    if kind is AlertKind.STAYS_OPEN and look.can_trade:
+        close = look.button("Close…", Verb.CLOSE, "0")
+        return rows_of([pair, close, top])
+    if kind is AlertKind.RESTARTED:
+        return rows_of([all_pairs, look.button("Health", Verb.SCREEN, "health")])
+    return rows_of([pair, all_pairs, look.button("Health", Verb.SCREEN, "health")])
+
+
+_WORDS: Mapping[AlertKind, Callable[[Facts, Look], Sequence[str]]] = {
+    AlertKind.PROGRESS: _progress,
+    AlertKind.CHECKING_ORDER: _checking,
+    AlertKind.OPENED: _opened,
+    AlertKind.NOT_OPENED: _not_opened,
+    AlertKind.CLOSED: _closed,
+    AlertKind.STAYS_OPEN: _stays_open,
+    AlertKind.NOT_HEDGED: _not_hedged,
+    AlertKind.LEG_LOST: _leg_lost,
+    AlertKind.RESTARTED: _restarted,
+}
+TRADE_KINDS = frozenset(_WORDS)
