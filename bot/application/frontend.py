@@ -66,6 +66,26 @@ class Context(CallbackContext[ExtBot[int], _Store, _Store, _Store]):
     caller: Caller | None = None
 
 
+App = Application[ExtBot[int], Context, _Store, _Store, _Store, Any]
+
+
+async def open_application(bot: ExtBot[int]) -> App:
+    """Return the library's application; it looks at files while it is built."""
+
+    def build() -> App:
+        return (
+            Application.builder()
+            .bot(bot)
+            .updater(None)
+            .job_queue(None)
+            .concurrent_updates(_CONCURRENT)
+            .context_types(ContextTypes(context=Context))
+            .build()
+        )
+
+    return await asyncio.to_thread(build)
+
+
 @dataclass(slots=True)
 class _Pending:
     """A tap on its way to its one answer."""
@@ -81,6 +101,7 @@ class Frontend:
     def __init__(  # noqa: PLR0913 - a parts list, wired in one place
         self,
         *,
+        app: App,
         desk: Desk,
         messenger: Messenger,
         replies: Replies,
@@ -96,15 +117,7 @@ class Frontend:
         self._menus: set[ChatId] = set()
         self._strangers_logged_at: float | None = None
         self._newest: dict[tuple[ChatId, str], MessageId] = {}
-        self.app = (
-            Application.builder()
-            .bot(messenger.bot)
-            .updater(None)
-            .job_queue(None)
-            .concurrent_updates(_CONCURRENT)
-            .context_types(ContextTypes(context=Context))
-            .build()
-        )
+        self.app = app
         self.app.add_handler(TypeHandler(Update, self._gate, block=True), group=-1)
         self.app.add_handler(TypeHandler(Update, self._dispatch, block=True), group=0)
         self.app.add_error_handler(self._failed)
