@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,14 @@ from storage.rows import (
 
 if TYPE_CHECKING:
     import sqlite3
+    from decimal import Decimal
 
     from core.model.control import Cooldown, Event
     from core.model.intent import OrderIntent
     from core.model.order import Fill, Payment
     from core.model.trade import Trade
+
+log = logging.getLogger(__name__)
 
 _CERTAINTY = (
     IntentState.PREPARED,
@@ -50,7 +54,7 @@ INSERT INTO trade (
 _MOVE_TRADE = """
 UPDATE trade SET
     legs = :legs, quantity_base = :quantity_base, bounds = :bounds,
-    message_id = :message_id, state = :state, version = :version,
+    chat_id = :chat_id, message_id = :message_id, state = :state, version = :version,
     needs_attention = :needs_attention, attention = :attention,
     leg1_filled_at_ms = :leg1_filled_at_ms, opened_at_ms = :opened_at_ms,
     closed_at_ms = :closed_at_ms, close_plan_id = :close_plan_id,
@@ -135,11 +139,8 @@ def move_trade(connection: sqlite3.Connection, trade: Trade) -> bool:
 def put_intent(connection: sqlite3.Connection, intent: OrderIntent) -> None:
     """Write a new intent, or what became of a stored one.
 
-    What was ordered never changes, and what is filled never shrinks.
-
     Raises:
-        StorageError: the stored intent is another order, or its outcome is more certain
-            than the given one.
+        StorageError: the stored intent is another order.
     """
     query = "SELECT * FROM intent WHERE intent_id = ?"
     row = connection.execute(query, (intent.intent_id,)).fetchone()
@@ -151,32 +152,44 @@ def put_intent(connection: sqlite3.Connection, intent: OrderIntent) -> None:
 
 
 def merge_intent(stored: OrderIntent, given: OrderIntent) -> OrderIntent:
-    """Return what to keep of a stored intent and a later view of it.
+    """Return what is known of an order from two views of it, the later one given.
+
+    Knowledge only grows, in whatever order the views are written: a decided outcome
+    stays decided, what is filled never shrinks, a venue's order id is not forgotten.
 
     Raises:
-        StorageError: see `put_intent`.
+        StorageError: they are two orders.
     """
     if stored.client_order_id != given.client_order_id:
         message = f"intent {given.intent_id} is stored with another client order id"
         raise StorageError(message)
-    if _CERTAINTY.index(given.state) < _CERTAINTY.index(stored.state):
-        message = (
-            f"intent {given.intent_id} is {stored.state} and cannot become "
-            f"{given.state} again"
-        )
-        raise StorageError(message)
-    order_id = given.venue_order_id or stored.venue_order_id
-    kept = replace(given, venue_order_id=order_id)
+    is_older = _CERTAINTY.index(given.state) < _CERTAINTY.index(stored.state)
+    if is_older:
+        log.warning("intent=%s stays %s", stored.intent_id, stored.state.value)
+    fuller = stored if _is_fuller(stored, given) else given
+    is_equal = fuller.filled_base == stored.filled_base
+    return replace(
+        stored if is_older else given,
+        venue_order_id=given.venue_order_id or stored.venue_order_id,
+        filled_base=fuller.filled_base,
+        average_price=_known(
+            fuller.average_price, stored.average_price, is_equal=is_equal
+        ),
+        fee_usd=_known(fuller.fee_usd, stored.fee_usd, is_equal=is_equal),
+    )
+
+
+def _is_fuller(stored: OrderIntent, given: OrderIntent) -> bool:
     if stored.filled_base is None:
-        return kept
-    if given.filled_base is None or given.filled_base < stored.filled_base:
-        return replace(
-            kept,
-            filled_base=stored.filled_base,
-            average_price=stored.average_price,
-            fee_usd=stored.fee_usd,
-        )
-    return kept
+        return False
+    return given.filled_base is None or stored.filled_base > given.filled_base
+
+
+def _known(
+    value: Decimal | None, before: Decimal | None, *, is_equal: bool
+) -> Decimal | None:
+    """Return the value, or what was known before of the same filled quantity."""
+    return before if value is None and is_equal else value
 
 
 def put_fill(connection: sqlite3.Connection, fill: Fill) -> None:

@@ -43,6 +43,7 @@ from tests.unit.storage.samples import (
     cooldown,
     event,
     fill,
+    full_trade,
     halt,
     intent,
     issued_plan,
@@ -251,6 +252,25 @@ async def test_a_close_moves_the_trade_it_was_made_for(keeper: Keeper) -> None:
     assert used == replace(plan, state=PlanState.USED, trade_id=trade.trade_id)
 
 
+async def test_another_owner_may_close_in_his_own_chat(keeper: Keeper) -> None:
+    """Progress goes to the chat whose card was confirmed, also after a restart."""
+    trade = await opened(keeper)
+    plan = issued_plan("b", close_plan(trade.trade_id))
+    theirs = replace(plan, user_id=UserId(12), chat_id=ChatId(12))
+    await keeper.draft(theirs)
+    closing = replace(
+        advance_trade(trade, "T19"),
+        close_plan_id=plan.plan_id,
+        chat_id=ChatId(12),
+        message_id=MessageId(77),
+    )
+    tap = replace(claim("b", closing), user_id=UserId(12), chat_id=ChatId(12))
+
+    assert await keeper.claim(tap)
+
+    assert await keeper.trade(trade.trade_id) == closing
+
+
 async def test_a_close_of_a_trade_that_moved_keeps_nothing(keeper: Keeper) -> None:
     """While a repair runs, the old close card must not start a close."""
     trade = await opened(keeper)
@@ -288,6 +308,16 @@ async def test_a_step_keeps_trade_orders_fills_and_payments(keeper: Keeper) -> N
     assert await keeper.payments_of(trade.trade_id) == (payment(),)
     assert await keeper.cooldowns() == (cooldown(),)
     assert await keeper.events(1) == (event("T02"),)
+
+
+async def test_a_step_keeps_every_field_that_may_change(keeper: Keeper) -> None:
+    """A field that is not written would be lost by the next restart."""
+    await started(keeper)
+    step = replace(commit(new_trade(), "T02"), trade=replace(full_trade(), version=2))
+
+    assert await keeper.commit(step)
+
+    assert await keeper.trade(TradeId("trade-a")) == step.trade
 
 
 @pytest.mark.parametrize("version", [0, 1, 3, 9])
@@ -436,6 +466,61 @@ async def test_what_is_filled_never_shrinks(keeper: Keeper) -> None:
         await keeper.settle(replace(seen, filled_base=lagging, average_price=None), ())
 
     assert await keeper.intent(seen.intent_id) == seen
+
+
+async def test_a_decided_order_stays_decided(keeper: Keeper) -> None:
+    """A slow look-up must not send a finished order back to be resolved."""
+    await with_intent(keeper)
+    filled = replace(
+        advance(intent(), IntentEvent.ALL, filled_base=Decimal(500_000)),
+        evidence="order",
+        venue_order_id="77",
+    )
+    await keeper.settle(filled, ())
+
+    await keeper.settle(advance(intent(), IntentEvent.UNCERTAIN), ())
+
+    assert await keeper.intent(filled.intent_id) == filled
+    assert await keeper.unresolved() == ()
+
+
+async def test_a_later_look_adds_what_was_missing_and_forgets_nothing(
+    keeper: Keeper,
+) -> None:
+    """Price and fee often come after the state; the venue's id is for the owner."""
+    await with_intent(keeper)
+    filled = advance(intent(), IntentEvent.ALL, filled_base=Decimal(500_000))
+    detailed = replace(
+        filled,
+        average_price=Decimal("0.00001"),
+        fee_usd=Decimal("0.0022"),
+        venue_order_id="77",
+    )
+
+    for view in (filled, detailed, filled):
+        await keeper.settle(view, ())
+
+    assert await keeper.intent(filled.intent_id) == detailed
+
+
+async def test_a_larger_fill_does_not_keep_the_smaller_ones_price(
+    keeper: Keeper,
+) -> None:
+    """Unknown is unknown: the average of a part is not the average of the whole."""
+    await with_intent(keeper)
+    part = replace(
+        advance(intent(), IntentEvent.SOME, filled_base=Decimal(250_000)),
+        average_price=Decimal("0.00001"),
+    )
+    await keeper.settle(part, ())
+    whole = replace(
+        advance(part, IntentEvent.ALL, filled_base=Decimal(500_000)),
+        average_price=None,
+    )
+
+    await keeper.settle(whole, ())
+
+    assert await keeper.intent(part.intent_id) == whole
 
 
 async def test_intents_keep_the_order_of_creation(keeper: Keeper) -> None:
