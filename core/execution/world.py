@@ -252,6 +252,6 @@ class World:
         return Docket(docket.trade, intents)
 
 
-def attention_key(trade_id: TradeId) -> str:
+def attention_key(trade_id: str) -> str:
     """Return the key of the halts that one trade's trouble sets."""
     return f"attention:{trade_id}"

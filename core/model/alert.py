@@ -47,7 +47,7 @@ class AlertKind(StrEnum):
     |                | may work); bound broken: `bound` (spread, cost), `was`, `now`   |
     | CLOSED         | `reason`, `price_usd`, `funding_usd`, `fees_usd`, `total_usd`   |
     |                | (each + received but fees + paid), `opened_at`, `by_hand` yes/no|
-    | STAYS_OPEN     | `reason`, `remaining` (base per leg)                             |
+    | STAYS_OPEN     | `reason`, `remaining` (base per leg)                            |
     | NOT_HEDGED     | `reason`, `tries`, `last_answer`, `repeat_s`; what to do by     |
     |                | hand: `do_venue`, `do_symbol` (native name), `do_side`          |
     |                | (buy/sell), `do_quantity`                                       |

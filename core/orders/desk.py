@@ -324,8 +324,7 @@ class Orders:
     async def look_again(self, trade: Trade, intent: OrderIntent) -> OrderIntent:
         """Ask once more about a decided order; a late fill raises what it filled."""
         seen = await self.look(trade, intent)
-        proven = [evidence.of_record(intent, each) for each in seen.found or ()]
-        verdict = next((each for each in proven if each is not None), None)
+        verdict = evidence.of_late_fill(intent, seen)
         known = intent.filled_base or Decimal(0)
         if verdict is None or (verdict.filled_base or Decimal(0)) <= known:
             return intent

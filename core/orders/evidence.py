@@ -97,6 +97,23 @@ def of_record(intent: OrderIntent, record: OrderRecord) -> Verdict | None:
     return None
 
 
+def of_late_fill(intent: OrderIntent, seen: Sighting) -> Verdict | None:
+    """Return what a record or executions prove about an order decided before."""
+    for record in seen.found or ():
+        verdict = of_record(intent, record)
+        if verdict is not None:
+            return verdict
+    return _by_fills(intent, seen.fills or ())
+
+
+def _by_fills(intent: OrderIntent, fills: Sequence[Fill]) -> Verdict | None:
+    total = sum_of(fills)
+    if not total:
+        return None
+    extent = _extent(intent, total)
+    return Verdict(extent, "trades", total, average_of(fills), fee_of(fills))
+
+
 def _filled(
     intent: OrderIntent, filled: Decimal, source: Accepted | OrderRecord, evidence: str
 ) -> Verdict:
@@ -171,13 +188,7 @@ class Watch:
         # executions may become visible one by one: a part counts when it stays
         if total < self._intent.quantity_base and reads < SAME_READS:
             return None
-        return Verdict(
-            _extent(self._intent, total),
-            "trades",
-            total,
-            average_of(fills),
-            fee_of(fills),
-        )
+        return _by_fills(self._intent, fills)
 
     def _by_position(self, seen: Sighting, *, is_past: bool) -> Verdict | None:
         moved = seen.moved_base
