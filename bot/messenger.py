@@ -13,8 +13,10 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
+import httpx
 from telegram import (
     BotCommand,
     BotCommandScopeChat,
@@ -39,6 +41,7 @@ from core.model.screen import Screen
 from core.model.units import MessageId
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Sequence
 
     from bot.cards.card import Button, Card
@@ -105,6 +108,12 @@ class Refused:
 Delivery = Sent | TooFast | Blocked | NoAnswer | Refused
 
 
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Return the trusted authorities, read once for both connections."""
+    return httpx.create_ssl_context()
+
+
 def open_bot(token: str, base_url: str) -> ExtBot[int]:
     """Return the Bot API client; `base_url` ends before the token.
 
@@ -113,9 +122,17 @@ def open_bot(token: str, base_url: str) -> ExtBot[int]:
     return ExtBot(
         token,
         base_url=base_url,
-        request=HTTPXRequest(connection_pool_size=32, read_timeout=10.0),
-        get_updates_request=HTTPXRequest(connection_pool_size=2, read_timeout=5.0),
+        request=_client(connections=32, patience_s=10.0),
+        get_updates_request=_client(connections=2, patience_s=5.0),
         rate_limiter=AIORateLimiter(max_retries=0),
+    )
+
+
+def _client(*, connections: int, patience_s: float) -> HTTPXRequest:
+    return HTTPXRequest(
+        connection_pool_size=connections,
+        read_timeout=patience_s,
+        httpx_kwargs={"verify": _authorities()},
     )
 
 

@@ -252,6 +252,7 @@ async def test_unknown_text_and_unknown_commands_are_answered(bot: Bot) -> None:
 
 async def test_owners_and_viewers_see_the_commands_they_may_use(bot: Bot) -> None:
     """A viewer's menu without /open raises no false hope; strangers see none."""
+    memory = bot.telegram.memory
     menus = {
         user_id: {
             each["command"] for each in commands_seen_by(bot.telegram.memory, user_id)
@@ -434,10 +435,14 @@ async def test_a_slow_tap_is_answered_within_a_second_and_finished_later(
     assert bot.telegram.unanswered() == []
 
 
-@pytest.mark.parametrize("data", ["", "zz", "y:short", "q:<b>", "💥" * 16])
+@pytest.mark.parametrize(
+    "data",
+    ["?", "zz", "y:short", "q:<b>", "💥" * 16],
+    ids=["mark", "letters", "short", "markup", "long"],
+)
 async def test_garbage_from_a_button_gets_a_toast(bot: Bot, data: str) -> None:
     """Anyone can send any bytes as button data."""
-    assert await tapped(bot, data or "?") == "Unknown button"
+    assert await tapped(bot, data) == "Unknown button"
 
 
 async def test_a_failing_tap_is_still_answered_once(
