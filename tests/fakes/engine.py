@@ -1,0 +1,576 @@
+"""A scripted engine: keeps plans and trades like the real one, trades nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from core import errors
+from core.engine import Engine, EngineFacts, Quote, TokenView
+from core.model.control import (
+    GLOBAL_SCOPE,
+    Halt,
+    Preferences,
+    TradingState,
+)
+from core.model.health import Health, VenueHealth
+from core.model.instrument import AbsenceReason, Availability, TokenRow
+from core.model.opportunity import Opportunity, ScanResult, VenueStatus
+from core.model.order import Balance
+from core.model.plan import Bounds, ClosePlan, OpenPlan, PlanLeg
+from core.model.position import LegValue, Portfolio, Position
+from core.model.trade import Trade, TradeLeg, TradeState
+from core.model.units import (
+    Base,
+    ChatId,
+    LegSide,
+    MessageId,
+    Mode,
+    Nonce,
+    OrderSide,
+    PlanId,
+    TradeId,
+    UserId,
+)
+from core.model.venue import Acknowledgement, ClientIdFormat, VenueRules
+from tests.fakes.objects import ALL_VENUES, BINANCE, HYPERLIQUID, LIGHTER, snapshot
+from tests.fakes.runtime import START
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from core.model.control import (
+        AlertDelivery,
+    )
+    from core.model.market import FundingSnapshot
+    from core.model.opportunity import Skip
+    from core.model.units import (
+        VenueId,
+    )
+    from tests.fakes.runtime import CountedIds, FakeClock
+
+CODES = {"binance": "BN", "hyperliquid": "HL", "lighter": "LT", "extended": "EX"}
+RULES = tuple(
+    VenueRules(
+        venue_id=venue_id,
+        code=CODES[venue_id],
+        title=venue_id.capitalize(),
+        acknowledgement=Acknowledgement.RESULT,
+        client_id_format=ClientIdFormat.ALPHANUMERIC,
+        fence=timedelta(seconds=15),
+        taker_fee=Decimal("0.0005"),
+        funding_price="mark",
+    )
+    for venue_id in ALL_VENUES
+)
+FACTS = EngineFacts(
+    mode=Mode.PAPER,
+    venues=RULES,
+    size_usd=Decimal(500),
+    leverage=Decimal(3),
+    quote_ttl=timedelta(seconds=45),
+    scan_interval=timedelta(seconds=60),
+    min_spread_per_hour=Decimal("0.00002"),
+    min_volume_usd=Decimal(50000),
+    alert_spread_per_hour=Decimal("0.00005"),
+)
+BOUNDS = Bounds(
+    min_spread_per_hour=Decimal("0.00006"),
+    max_cost_usd=Decimal("1.25"),
+    max_slip_first=Decimal("0.0010"),
+    max_slip_second=Decimal("0.0015"),
+)
+
+
+# --- small worlds ---------------------------------------------------------------------
+
+
+def pair(
+    base: str = "HYPE",
+    *,
+    spread: str = "0.0001",
+    long: VenueId = BINANCE,
+    short: VenueId = HYPERLIQUID,
+    volume: str | None = "1000000",
+    price: str = "40",
+) -> Opportunity:
+    """Return an opportunity with this hourly spread; the long side is at zero."""
+    return Opportunity(
+        Base(base),
+        snapshot(base, long, per_hour="0", volume=volume, price=price),
+        snapshot(base, short, per_hour=spread, volume=volume, price=price),
+    )
+
+
+def scan_of(
+    *pairs: Opportunity,
+    skips: Sequence[Skip] = (),
+    at: datetime = START,
+    silent: VenueId | None = None,
+) -> ScanResult:
+    """Return a scan of four venues that found these pairs."""
+    return ScanResult(
+        at=at,
+        venues=tuple(
+            VenueStatus(
+                venue_id=venue_id,
+                is_ok=venue_id != silent,
+                instruments=200,
+                rates=0 if venue_id == silent else 200,
+                error="timeout" if venue_id == silent else None,
+                age=timedelta(minutes=4) if venue_id == silent else timedelta(0),
+            )
+            for venue_id in ALL_VENUES
+        ),
+        matrix=(),
+        opportunities=pairs,
+        skips=tuple(skips),
+        snapshots={one.base: (one.long, one.short) for one in pairs},
+    )
+
+
+def lists_of(result: ScanResult, *, more: Sequence[str] = ()) -> Availability:
+    """Return the availability of a scan's pairs, and of tokens on one venue."""
+    rows = {
+        one.base: _row(one.base, (one.long, one.short)) for one in result.opportunities
+    }
+    rows |= {Base(name): _row(Base(name), (snapshot(name, LIGHTER),)) for name in more}
+    return Availability(
+        built_at=START,
+        rows=rows,
+        left_out=(),
+        read_at=dict.fromkeys(ALL_VENUES, START),
+    )
+
+
+def _row(base: Base, found: Sequence[FundingSnapshot]) -> TokenRow:
+    listed = {one.instrument.venue_id: one.instrument for one in found}
+    return TokenRow(
+        base=base,
+        instruments=listed,
+        absences={
+            venue_id: AbsenceReason.PRE_MARKET
+            if venue_id == "extended"
+            else AbsenceReason.NOT_LISTED
+            for venue_id in ALL_VENUES
+            if venue_id not in listed
+        },
+    )
+
+
+def plan_leg(one: FundingSnapshot, side: LegSide, quantity: Decimal) -> PlanLeg:
+    """Return a leg quoted at the mark price, the next payment in an hour."""
+    price = one.mark_price or Decimal(1)
+    return PlanLeg(
+        instrument=one.instrument,
+        side=side,
+        order_side=OrderSide.BUY if side is LegSide.LONG else OrderSide.SELL,
+        quantity_base=quantity,
+        price=price,
+        best_price=price,
+        rate=one.rate,
+        next_funding_at=START + timedelta(hours=1),
+        taker_fee=Decimal("0.0005"),
+        free_usd=Decimal(5000),
+        book_at=START,
+    )
+
+
+def open_plan(found: Opportunity, size_usd: Decimal = Decimal(500)) -> OpenPlan:
+    """Return an entry of this size at the mark price."""
+    quantity = size_usd / (found.long.mark_price or Decimal(1))
+    return OpenPlan(
+        base=found.base,
+        first=plan_leg(found.short, LegSide.SHORT, quantity),
+        second=plan_leg(found.long, LegSide.LONG, quantity),
+        size_usd=size_usd,
+        leverage=Decimal(3),
+        spread_per_hour=found.spread_per_hour,
+        fees_usd=Decimal("1.00"),
+        basis_usd=Decimal("0.05"),
+        bounds=BOUNDS,
+        has_unknown_volume=found.has_unknown_volume,
+    )
+
+
+def trade_of(
+    body: OpenPlan, trade_id: str, state: TradeState = TradeState.OPEN
+) -> Trade:
+    """Return a trade of this plan with both legs filled."""
+    first, second = (
+        TradeLeg(
+            instrument=leg.instrument,
+            side=leg.side,
+            taker_fee=leg.taker_fee,
+            held_base=leg.quantity_base,
+        )
+        for leg in (body.first, body.second)
+    )
+    return Trade(
+        trade_id=TradeId(trade_id),
+        plan_id=PlanId("plan0001"),
+        base=body.base,
+        first=first,
+        second=second,
+        quantity_base=body.first.quantity_base,
+        leverage=body.leverage,
+        spread_per_hour=body.spread_per_hour,
+        bounds=body.bounds,
+        opened_by=UserId(1),
+        chat_id=ChatId(1),
+        message_id=MessageId(1),
+        created_at=START,
+        state=state,
+        version=1,
+        opened_at=START,
+    )
+
+
+def value_of(trade: Trade, at: datetime = START) -> Position:
+    """Return a trade that earned $3 of funding, paid $0.50, and moved by -$0.20."""
+    price = Decimal(40)
+
+    def leg(side: TradeLeg, funding: str, moved: str) -> LegValue:
+        return LegValue(
+            leg=side,
+            entry_price=price,
+            mark_price=price,
+            funding_usd=Decimal(funding),
+            fees_usd=Decimal("0.25"),
+            price_usd=Decimal(moved),
+            rate=snapshot(trade.base, side.instrument.venue_id).rate,
+            next_funding_at=at + timedelta(minutes=12),
+        )
+
+    long, short = leg(trade.long, "-1", "-0.30"), leg(trade.short, "4", "0.10")
+    return Position(trade=trade, long=long, short=short, valued_at=at)
+
+
+def close_plan(trade: Trade) -> ClosePlan:
+    """Return a close of everything at the mark price."""
+    first, second = (
+        replace(
+            plan_leg(
+                snapshot(trade.base, leg.instrument.venue_id, price="40"),
+                leg.side,
+                leg.held_base,
+            ),
+            order_side=OrderSide.SELL if leg.side is LegSide.LONG else OrderSide.BUY,
+        )
+        for leg in trade.legs
+    )
+    return ClosePlan(
+        trade_id=trade.trade_id,
+        base=trade.base,
+        first=first,
+        second=second,
+        expected_net_usd=Decimal("2.05"),
+        funding_usd=Decimal(3),
+        price_usd=Decimal("-0.20"),
+        fees_usd=Decimal("0.75"),
+        bounds=replace(BOUNDS, min_spread_per_hour=None, max_cost_usd=None),
+    )
+
+
+# --- the engine -----------------------------------------------------------------------
+
+
+@dataclass
+class StoredQuote:
+    """A quote and what became of it."""
+
+    quote: Quote
+    user_id: UserId
+    chat_id: ChatId
+    state: str = "draft"
+    message_id: MessageId | None = None
+    trade_id: str | None = None
+
+
+@dataclass
+class ScriptedEngine(Engine):
+    """Answers from fields that a test may set; counts what would have traded."""
+
+    clock: FakeClock
+    ids: CountedIds
+    facts: EngineFacts = FACTS
+    result: ScanResult | None = None
+    lists: Availability | None = None
+    refuses: Exception | None = None
+    """Raised by the next quote or confirm instead of an answer."""
+    passed_over: tuple[tuple[Base, str], ...] = ()
+    trades: dict[TradeId, Trade] = field(default_factory=dict)
+    quotes: dict[str, StoredQuote] = field(default_factory=dict)
+    halts: tuple[Halt, ...] = ()
+    wishes: Preferences = field(
+        default_factory=lambda: Preferences(FACTS.alert_spread_per_hour)
+    )
+    started_at: datetime = START - timedelta(hours=1)
+    scans: int = 0
+    refreshes: int = 0
+
+    def latest_scan(self) -> ScanResult | None:
+        """Return what the test put there."""
+        return self.result
+
+    def availability(self) -> Availability | None:
+        """Return what the test put there."""
+        return self.lists
+
+    async def scan(self) -> ScanResult:
+        """Count, and date the result to now."""
+        self.scans += 1
+        self.result = replace(self.result or scan_of(), at=self.clock.now())
+        return self.result
+
+    async def refresh_availability(self) -> Availability:
+        """Count."""
+        self.refreshes += 1
+        self.lists = self.lists or lists_of(scan_of())
+        return self.lists
+
+    def token(self, token: str) -> TokenView:
+        """Return a listed token by its exact or upper-case name."""
+        rows = self.lists.rows if self.lists else {}
+        for name in (token, token.upper()):
+            if Base(name) in rows:
+                found = self._ranked(Base(name))
+                return TokenView(rows[Base(name)], self.result, found)
+        raise errors.UnknownTokenError(token)
+
+    def _ranked(self, base: Base) -> Opportunity | None:
+        found = self.result.opportunities if self.result else ()
+        return next((one for one in found if one.base == base), None)
+
+    async def health(self) -> Health:
+        """Return four fine venues and the halts."""
+        state = TradingState.REDUCING if self.halts else TradingState.ACTIVE
+        return Health(
+            at=self.clock.now(),
+            mode=self.facts.mode,
+            trading=state,
+            halts=self.halts,
+            venues=tuple(
+                VenueHealth(
+                    venue_id=venue_id,
+                    is_ok=True,
+                    latency=timedelta(milliseconds=92),
+                    age=timedelta(seconds=4),
+                    failures=0,
+                    failing_since=None,
+                    error=None,
+                    instruments=200,
+                    rates=200,
+                )
+                for venue_id in ALL_VENUES
+            ),
+            scanned_at=self.result.at if self.result else None,
+            scan_took=timedelta(seconds=2.1),
+            outbox_waiting=0,
+            outbox_oldest=None,
+            open_trades=len(self.trades),
+            started_at=self.started_at,
+            is_checking=False,
+        )
+
+    # --- decide -----------------------------------------------------------------------
+
+    def _refuse(self) -> None:
+        error, self.refuses = self.refuses, None
+        if error is not None:
+            raise error
+
+    async def quote_open(
+        self,
+        token: str,
+        *,
+        venues: tuple[VenueId, VenueId] | None = None,
+        size_usd: Decimal | None = None,
+        user_id: UserId,
+        chat_id: ChatId,
+    ) -> Quote:
+        """Quote the ranked pair, on the venues asked for."""
+        self._refuse()
+        found = self.token(token).opportunity
+        if found is None:
+            why = "no second venue"
+            raise errors.NoPairError(token, why)
+        if venues is not None and venues != _venues_of(found):
+            found = replace(found, long=found.short, short=found.long)
+        body = open_plan(found, size_usd or self.facts.size_usd)
+        return self._stored(body, user_id, chat_id)
+
+    async def quote_best(
+        self, *, size_usd: Decimal | None = None, user_id: UserId, chat_id: ChatId
+    ) -> Quote:
+        """Quote the first pair."""
+        self._refuse()
+        ranked = self.result.opportunities if self.result else ()
+        if not ranked:
+            raise errors.NothingFitsError(self.passed_over)
+        body = open_plan(ranked[0], size_usd or self.facts.size_usd)
+        return self._stored(body, user_id, chat_id, self.passed_over)
+
+    async def quote_close(
+        self, trade_id: TradeId, *, user_id: UserId, chat_id: ChatId
+    ) -> Quote:
+        """Quote the close of an open trade."""
+        self._refuse()
+        trade = self._trade(trade_id)
+        if trade.state is not TradeState.OPEN:
+            raise errors.TradeBusyError(trade_id, trade.state.value)
+        return self._stored(close_plan(trade), user_id, chat_id)
+
+    def _stored(
+        self,
+        body: OpenPlan | ClosePlan,
+        user_id: UserId,
+        chat_id: ChatId,
+        passed_over: tuple[tuple[Base, str], ...] = (),
+    ) -> Quote:
+        now = self.clock.now()
+        quote = Quote(
+            plan_id=PlanId(self.ids.short()),
+            nonce=Nonce(self.ids.nonce()),
+            body=body,
+            quoted_at=now,
+            expires_at=now + self.facts.quote_ttl,
+            passed_over=passed_over,
+        )
+        self.quotes[quote.nonce] = StoredQuote(quote, user_id, chat_id)
+        return quote
+
+    async def issue(self, plan_id: PlanId, message_id: MessageId) -> None:
+        """Bind a draft to its message."""
+        for each in self.quotes.values():
+            if each.quote.plan_id == plan_id and each.state == "draft":
+                each.state, each.message_id = "issued", message_id
+
+    async def discard(self, plan_id: PlanId) -> None:
+        """Void what was not used."""
+        for each in self.quotes.values():
+            if each.quote.plan_id == plan_id and each.state in {"draft", "issued"}:
+                each.state = "void"
+
+    async def confirm(
+        self, nonce: Nonce, *, user_id: UserId, chat_id: ChatId, message_id: MessageId
+    ) -> Trade:
+        """Claim once, with the refusals of the real engine."""
+        stored = self._pressable(nonce, user_id, chat_id, message_id)
+        self._refuse()
+        body = stored.quote.body
+        if isinstance(body, OpenPlan):
+            name = TradeId(f"trade{len(self.trades):03d}")
+            trade = trade_of(body, name, TradeState.CONFIRMED)
+        else:
+            trade = replace(self._trade(body.trade_id), state=TradeState.CLOSE1)
+        stored.state, stored.trade_id = "used", trade.trade_id
+        self.trades[trade.trade_id] = trade
+        return trade
+
+    async def cancel(
+        self, nonce: Nonce, *, user_id: UserId, chat_id: ChatId, message_id: MessageId
+    ) -> None:
+        """End an issued quote."""
+        self._pressable(nonce, user_id, chat_id, message_id).state = "cancelled"
+
+    def _pressable(
+        self, nonce: Nonce, user_id: UserId, chat_id: ChatId, message_id: MessageId
+    ) -> StoredQuote:
+        stored = self.quotes.get(nonce)
+        if stored is None:
+            why = "it is not known"
+            raise errors.PlanVoidError(why)
+        if (stored.user_id, stored.chat_id) != (user_id, chat_id):
+            raise errors.NotYoursError
+        if stored.state == "draft":
+            raise errors.PlanPendingError
+        if stored.message_id != message_id:
+            raise errors.NotYoursError
+        if stored.state == "used":
+            raise errors.PlanUsedError(stored.trade_id)
+        if stored.state in {"void", "cancelled"}:
+            raise errors.PlanVoidError(stored.state)
+        if self.clock.now() >= stored.quote.expires_at:
+            raise errors.PlanExpiredError(stored.quote.expires_at)
+        return stored
+
+    # --- hold and control -------------------------------------------------------------
+
+    def _trade(self, trade_id: TradeId) -> Trade:
+        if trade_id not in self.trades:
+            raise errors.UnknownTradeError(trade_id)
+        return self.trades[trade_id]
+
+    async def portfolio(self) -> Portfolio:
+        """Return the trades that are not over, and $5000 free everywhere."""
+        now = self.clock.now()
+        running = [one for one in self.trades.values() if not one.state.is_terminal]
+        return Portfolio(
+            positions=tuple(value_of(one, now) for one in running),
+            balances=tuple(
+                Balance(venue_id, Decimal(5000), Decimal(5000), now)
+                for venue_id in ALL_VENUES
+            ),
+            valued_at=now,
+        )
+
+    async def position(self, trade_id: TradeId) -> Position:
+        """Return one trade."""
+        return value_of(self._trade(trade_id), self.clock.now())
+
+    async def pause(self, user_id: UserId) -> bool:
+        """Set the halt of a pause."""
+        if any(halt.key == "pause" for halt in self.halts):
+            return False
+        reason, now = f"paused by user {user_id}", self.clock.now()
+        halt = Halt(GLOBAL_SCOPE, "pause", TradingState.REDUCING, reason, now, user_id)
+        self.halts = (*self.halts, halt)
+        return True
+
+    async def resume(self, user_id: UserId) -> bool:
+        """Lift the halt of a pause, and no other."""
+        del user_id
+        before = self.halts
+        self.halts = tuple(halt for halt in before if halt.key != "pause")
+        return self.halts != before
+
+    async def preferences(self) -> Preferences:
+        """Return the wishes."""
+        return self.wishes
+
+    async def set_alert_spread(self, per_hour: Decimal, user_id: UserId) -> Preferences:
+        """Keep the threshold."""
+        del user_id
+        self.wishes = replace(self.wishes, alert_spread_per_hour=per_hour)
+        return self.wishes
+
+    async def set_delivery(
+        self, delivery: AlertDelivery, user_id: UserId
+    ) -> Preferences:
+        """Keep how pushes arrive."""
+        del user_id
+        self.wishes = replace(self.wishes, opportunity_delivery=delivery)
+        return self.wishes
+
+    async def mute(
+        self, base: Base, until: datetime | None, user_id: UserId
+    ) -> Preferences:
+        """Keep a muted token."""
+        del user_id
+        self.wishes = replace(self.wishes, muted={**self.wishes.muted, base: until})
+        return self.wishes
+
+    async def unmute(self, base: Base, user_id: UserId) -> Preferences:
+        """Forget a muted token."""
+        del user_id
+        left = {key: value for key, value in self.wishes.muted.items() if key != base}
+        self.wishes = replace(self.wishes, muted=left)
+        return self.wishes
+
+
+def _venues_of(found: Opportunity) -> tuple[VenueId, VenueId]:
+    return found.long.instrument.venue_id, found.short.instrument.venue_id
