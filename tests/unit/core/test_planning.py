@@ -13,7 +13,6 @@ from core.errors import MarginError, NoPairError, SizeError, VenueDownError
 from core.liquidity import PairBooks
 from core.model.opportunity import Opportunity
 from core.model.order import Balance, Fill, Payment
-from core.model.plan import PlanId
 from core.model.trade import Trade, TradeLeg
 from core.model.units import (
     Base,
