@@ -17,8 +17,10 @@ from storage.columns import to_ms
 from storage.connection import SerialConnection, sentence
 from storage.files import (
     FileLock,
+    check_local,
     check_room,
     free_bytes,
+    mount_table,
     prepare_file,
     prepare_folder,
 )
@@ -78,6 +80,8 @@ class Database:
     ) -> Self:
         """Lock, check, migrate and open the file, creating it and its folder.
 
+        Close it in `finally`: its two threads keep the process alive.
+
         Raises:
             StorageError: why it cannot be used; everything is closed again.
         """
@@ -125,6 +129,7 @@ class Database:
 
 def _prepare(path: Path, schema: Schema, free: Callable[[Path], int]) -> FileLock:
     prepare_folder(path.parent)
+    check_local(path.parent.resolve(), mount_table())
     check_room(path.parent, free(path.parent))
     lock = FileLock.take(path.with_name(f".{path.name}.lock"))
     try:

@@ -9,16 +9,16 @@ import fcntl
 import os
 import shutil
 import stat
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 from core.errors import StorageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MIN_FREE_BYTES = 200_000_000
 _PRIVATE_FOLDER = 0o700
 _PRIVATE_FILE = 0o600
+_MOUNTS = Path("/proc/mounts")
+_NETWORK_DISKS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs"})
 
 
 def free_bytes(folder: Path) -> int:
@@ -87,6 +87,39 @@ def check_room(folder: Path, free: int) -> None:
             f"{MIN_FREE_BYTES // 1_000_000} MB to start."
         )
         raise StorageError(message)
+
+
+def check_local(folder: Path, mounts: str) -> None:
+    """Refuse a network disk: SQLite's log needs locks and memory of one machine.
+
+    Args:
+        folder: where the database goes, absolute.
+        mounts: the kernel's table of mounts; empty where there is none.
+
+    Raises:
+        StorageError: the folder lies on a network disk.
+    """
+    rows = (line.split()[1:3] for line in mounts.splitlines())
+    found = [row for row in rows if row[1:] and _holds(row[0], folder)]
+    _, kind = max(found, key=lambda each: len(each[0]), default=("", ""))
+    if kind in _NETWORK_DISKS:
+        message = (
+            f"The data folder {folder} is on a network disk ({kind}); use a local one."
+        )
+        raise StorageError(message)
+
+
+def mount_table() -> str:
+    """Return the kernel's table of mounts, empty where there is none."""
+    try:
+        return _MOUNTS.read_text("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _holds(mount_point: str, folder: Path) -> bool:
+    # the table writes a blank inside a path as \\040
+    return folder.is_relative_to(mount_point.replace("\\040", " "))
 
 
 class FileLock:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import StorageError
+from storage import database as database_module
 from storage.connection import SerialConnection
 from storage.database import Database
 from tests.fakes.runtime import FakeClock
@@ -178,6 +179,25 @@ async def test_a_refused_start_leaves_no_lock_and_no_thread(path: Path) -> None:
     await (await reopened(path)).close()
 
 
+async def test_a_start_that_fails_late_lets_go_of_everything(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One connection open and one refused must not leave a lock or a thread."""
+    before = workers()
+
+    def refuse(_: Path) -> sqlite3.Connection:
+        message = "too many open files"
+        raise sqlite3.OperationalError(message)
+
+    monkeypatch.setattr(database_module, "_connect_to_read", refuse)
+    with pytest.raises(StorageError, match="too many open files"):
+        await reopened(path)
+    monkeypatch.undo()
+
+    assert ended(workers() - before)
+    await (await reopened(path)).close()
+
+
 async def test_a_damaged_file_is_refused(path: Path) -> None:
     """A record with holes must not be traded on."""
     database = await reopened(path)
@@ -255,6 +275,14 @@ async def test_our_own_error_undoes_the_work_too(database: Database) -> None:
         await database.write(work)
 
     assert await database.read(keys) == []
+
+
+async def test_a_value_error_of_the_work_is_not_taken_for_a_closed_database(
+    database: Database,
+) -> None:
+    """A bug must be seen as what it is."""
+    with pytest.raises(ValueError, match="invalid literal"):
+        await database.write(lambda _: int("x"))
 
 
 async def test_one_coroutines_failure_does_not_undo_anothers_work(

@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.model.alert import AlertLevel
 from core.model.units import ChatId, MessageId
 from storage.database import Database
-from storage.outbox import SqliteOutbox
+from storage.outbox import SqliteOutbox, _outdated, _ready, _Waiting
 from tests.fakes.runtime import FakeClock
 from tests.unit.storage.samples import CHAT, MESSAGE, NOW, alert, full_alert
 
@@ -251,6 +253,52 @@ async def test_the_depth_counts_what_waits(outbox: SqliteOutbox) -> None:
     await outbox.sent(first.item_id, None)
 
     assert await outbox.depth() == (1, NOW + SECOND)
+
+
+@st.composite
+def queues(draw: st.DrawFn) -> list[_Waiting]:
+    """Draw what waits: two chats, all levels, retries, parking, edits, expiry."""
+    count = draw(st.integers(min_value=0, max_value=12))
+    moment = st.integers(min_value=0, max_value=20)
+    return [
+        _Waiting(
+            item_id=number,
+            chat_id=draw(st.sampled_from([1, 2])),
+            level=draw(st.sampled_from(AlertLevel)),
+            edits=draw(st.sampled_from([None, None, 7, 8])),
+            expires_at_ms=draw(st.one_of(st.none(), moment)),
+            next_at_ms=draw(moment),
+            parked_until_ms=draw(moment),
+        )
+        for number in range(count)
+    ]
+
+
+@given(queues())
+def test_whatever_waits_goes_in_order_waits_or_is_outdated(
+    waiting: list[_Waiting],
+) -> None:
+    """No mixture of retries, edits and expiry may lose or reorder a message."""
+    outdated = _outdated(waiting, 10)
+    kept = [each for each in waiting if each.item_id not in outdated]
+
+    ready = _ready(kept, 10)
+
+    ranks = [list(AlertLevel).index(each.level) for each in ready]
+    assert ranks == sorted(ranks)
+    for queue in {(each.chat_id, each.level) for each in kept}:
+        mine = [each for each in kept if (each.chat_id, each.level) == queue]
+        going = [each for each in ready if (each.chat_id, each.level) == queue]
+        assert going == mine[: len(going)]
+        behind = mine[len(going) :]
+        assert not behind or max(behind[0].next_at_ms, behind[0].parked_until_ms) > 10
+    for each in waiting:
+        if each.item_id in outdated and outdated[each.item_id] != "expired":
+            assert any(
+                later.item_id > each.item_id
+                and (later.chat_id, later.edits) == (each.chat_id, each.edits)
+                for later in waiting
+            )
 
 
 async def test_a_restart_forgets_nothing(path: Path) -> None:
