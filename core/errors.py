@@ -74,7 +74,9 @@ class MarginError(CoreError):
     """A venue has not enough free margin."""
 
     def __init__(self, venue_id: str, free_usd: Decimal, needed_usd: Decimal) -> None:
-        super().__init__(f"{venue_id} has {free_usd} USD free, {needed_usd} needed.")
+        super().__init__(
+            f"{venue_id} has {free_usd:.2f} USD free, {needed_usd:.2f} needed."
+        )
         self.venue_id, self.free_usd, self.needed_usd = venue_id, free_usd, needed_usd
 
 

@@ -80,11 +80,16 @@ def _trouble(one: VenueHealth, look: Look) -> str:
 
 def _halts(halts: Sequence[Halt], look: Look) -> str:
     said = [
-        f"{_scope(halt, look)}: {text(halt.reason)}, since {numbers.moment(halt.since)}"
+        f"{_scope(halt, look)}: {_why(halt, look)}, since {numbers.moment(halt.since)}"
         for halt in halts[:_MAX_HALTS]
     ]
     more = len(halts) - _MAX_HALTS
     return lines(*said, f"and {more} more" if more > 0 else "")
+
+
+def _why(halt: Halt, look: Look) -> str:
+    is_own = halt.by is not None and halt.by == look.user_id
+    return "paused by you" if is_own else text(halt.reason)
 
 
 def _scope(halt: Halt, look: Look) -> str:

@@ -96,7 +96,7 @@ def hint(look: Look, typed: str) -> Card:
     shown = typed if len(typed) <= 40 else typed[:40] + "…"  # noqa: PLR2004
     what = f"“{text(shown)}” is not a command I know." if shown else "That is no text."
     return Card(
-        html=lines(what, "Try /top, /pos or /help."),
+        html=lines(f"{what} · {look.badge}", "Try /top, /pos or /help."),
         kind="hint",
         card_id=look.card_id,
         rows=rows_of(_screens(look)),
@@ -107,7 +107,9 @@ def unknown_command_card(look: Look) -> Card:
     """Return a short answer to a command that does not exist."""
     names = " ".join(f"/{name}" for name in DESCRIPTIONS if name != "positions")
     return Card(
-        html=lines("I do not know this command.", f"These work: {names}"),
+        html=lines(
+            f"I do not know this command. · {look.badge}", f"These work: {names}"
+        ),
         kind="hint",
         card_id=look.card_id,
         rows=rows_of(_screens(look)),

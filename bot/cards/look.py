@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from bot.callbacks import Verb
-    from core.model.units import Mode, VenueId
+    from core.model.units import Mode, UserId, VenueId
     from core.model.venue import VenueRules
 
 BADGES = {"paper": "🧪 PAPER", "live": "🔴 LIVE"}
@@ -35,6 +36,8 @@ class Look:
     """False for viewers: no button that trades or changes anything."""
     viewer_name: str = ""
     """Who looks, by first name."""
+    user_id: UserId | None = None
+    """Who looks; None for messages to every owner."""
     size_usd: Decimal | None = None
     """The usual notional per leg, for dollars beside rates."""
 
@@ -61,6 +64,12 @@ class Look:
             if known == venue_id:
                 return rules.title
         return venue_id.capitalize()
+
+    def with_titles(self, words: str) -> str:
+        """Return words with venues by name instead of by their id."""
+        for venue_id, rules in self.venues.items():
+            words = re.sub(rf"\b{re.escape(venue_id)}\b", rules.title, words)
+        return words
 
     def button(
         self, label: str, verb: Verb, arg: str = "", style: Style = Style.PLAIN

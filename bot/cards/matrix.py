@@ -48,7 +48,8 @@ def matrix_card(
     """Return one page of tokens by venues, with hours between payments."""
     if cache is None:
         return Card(
-            html="The venues' lists are being read, ready in a few seconds.",
+            html="The venues' lists are being read, ready in a few seconds"
+            f" · {look.badge}",
             kind="matrix",
             card_id=look.card_id,
             rows=((look.button("🔄 Refresh", Verb.REFRESH),),),
@@ -98,7 +99,8 @@ def _matrix_head(cache: Availability, look: Look, pages: tuple[int, int]) -> str
         if count or status is TokenStatus.OK
     ]
     age = numbers.duration_text(look.now - cache.built_at)
-    return lines(" · ".join(parts), f"page {pages[0] + 1}/{pages[1]} · {age} old")
+    first = " · ".join([*parts, look.badge])
+    return lines(first, f"page {pages[0] + 1}/{pages[1]} · {age} old")
 
 
 def _matrix_table(

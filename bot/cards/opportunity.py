@@ -119,7 +119,10 @@ def filter_card(result: ScanResult | None, look: Look, wanted: str) -> Card:
         for name, arg in [("All", "all"), *((code, code) for code in codes)]
     ]
     return Card(
-        html="Show only pairs with this venue? Or type /top and the start of a token.",
+        html=lines(
+            f"Show only pairs with which venue? · {look.badge}",
+            "For a token type /top and its first letters.",
+        ),
         kind="top",
         card_id=look.card_id,
         rows=(*grid(chips, 5), (look.button("◀ Back", Verb.SCREEN, "top"),)),

@@ -70,6 +70,7 @@ def plan_card(offer: Offer, look: Look) -> Card:
             "base": body.base,
             "plan": offer.plan_id,
             "by": look.viewer_name,
+            "expires_at": offer.expires_at.isoformat(),
         },
         is_protected=True,
     )
@@ -107,7 +108,7 @@ def _open_text(offer: Offer, body: OpenPlan, look: Look) -> str:
         "⚠️ 24 h volume of one side is unknown" if body.has_unknown_volume else "",
         _open_bounds(body, look),
         _validity(offer, look),
-        _passed_over(offer),
+        _passed_over(offer, look),
     )
 
 
@@ -175,7 +176,7 @@ def _funding(body: OpenPlan, look: Look) -> str:
 
 
 def _cost(body: OpenPlan) -> str:
-    total = numbers.usd(-body.cost_usd)
+    total = numbers.usd(-body.cost_usd, is_signed=True)
     fees, book = numbers.usd(body.fees_usd), numbers.usd(body.basis_usd)
     return f"Cost {total} in+out (fees {fees}, book {book})"
 
@@ -207,13 +208,16 @@ def _open_bounds(body: OpenPlan, look: Look) -> str:
         parts.append(f"funding &lt; {least}")
     if bounds.max_cost_usd is not None:
         parts.append(f"cost &gt; {numbers.usd(bounds.max_cost_usd)}")
-    return "Refuses: " + ", ".join([*parts, _slips(body)])
+    return "Refuses: " + ", ".join([*parts, _slips(body, look)])
 
 
-def _slips(body: OpenPlan | ClosePlan) -> str:
+def _slips(body: OpenPlan | ClosePlan, look: Look) -> str:
     first = numbers.share(body.bounds.max_slip_first)
     second = numbers.share(body.bounds.max_slip_second)
-    return f"slip &gt; {first} / {second}"
+    return (
+        f"slip &gt; {first} {_code(body.first, look)} /"
+        f" {second} {_code(body.second, look)}"
+    )
 
 
 def _validity(offer: Offer, look: Look) -> str:
@@ -224,10 +228,13 @@ def _validity(offer: Offer, look: Look) -> str:
     return f"Valid until {until} ({ttl}) · books {age} old"
 
 
-def _passed_over(offer: Offer) -> str:
+def _passed_over(offer: Offer, look: Look) -> str:
     if not offer.passed_over:
         return ""
-    named = [f"{name}: {why}" for name, why in offer.passed_over[:MAX_NAMED]]
+    named = [
+        f"{name}: {look.with_titles(why)}"
+        for name, why in offer.passed_over[:MAX_NAMED]
+    ]
     more = len(offer.passed_over) - len(named)
     if more > 0:
         named.append(f"and {more} more")
@@ -246,7 +253,7 @@ def _close_text(offer: Offer, body: ClosePlan, look: Look) -> str:
         f" · price {numbers.usd(body.price_usd, is_signed=True)}"
         f" · fees {numbers.usd(-body.fees_usd)}",
         _next_payment(body, look),
-        f"Refuses: {_slips(body)}",
+        f"Refuses: {_slips(body, look)}",
         _validity(offer, look),
     )
 

@@ -39,7 +39,7 @@ def positions_card(portfolio: Portfolio, look: Look, view: PositionsView) -> Car
     page_rows, page, count = page_of(portfolio.positions, view.page, PAGE_ROWS)
     start = page * PAGE_ROWS
     html = lines(
-        _urgent(portfolio.positions),
+        _urgent(portfolio.positions, look),
         _list_head(portfolio, look, view),
         "Checking positions, ready in a few seconds" if portfolio.is_checking else "",
         _list_table(page_rows, start, look) if page_rows else "",
@@ -62,10 +62,10 @@ def positions_card(portfolio: Portfolio, look: Look, view: PositionsView) -> Car
     )
 
 
-def _urgent(positions: Sequence[Position]) -> str:
+def _urgent(positions: Sequence[Position], look: Look) -> str:
     """Name the pairs a person must look at, before everything else."""
     named = [text(one.trade.base) for one in positions if one.trade.needs_attention]
-    return f"🚨 Needs you: {', '.join(named[:5])}" if named else ""
+    return f"🚨 Needs you: {', '.join(named[:5])} · {look.badge}" if named else ""
 
 
 def _list_head(portfolio: Portfolio, look: Look, view: PositionsView) -> str:

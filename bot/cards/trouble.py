@@ -33,10 +33,13 @@ CHANGED = "This card has changed. Look again."
 OPENING = "Opening…"
 CLOSING = "Closing…"
 CANCELLED = "Cancelled"
+LAPSED = "This quote has expired"
 _NOTHING = "Nothing was ordered."
 RESTARTED_WORDS = "I restarted, this quote is void"
 _MAX_PASSED = 8
 _MAX_TYPED = 40
+_MAX_FIRST = 300
+_MAX_THEN = 1500
 KIND = "trouble"
 
 
@@ -61,17 +64,19 @@ def _unknown_token(error: errors.UnknownTokenError, look: Look) -> Words:
 
 
 def _no_pair(error: errors.NoPairError, look: Look) -> Words:
-    del look
+    why = look.with_titles(error.why)
     return Words(
-        f"{error.token} cannot be paired now: {_ended(error.why)}",
+        f"{error.token} cannot be paired now: {_ended(why)}",
         _NOTHING,
         helps=("retry", "top"),
     )
 
 
 def _nothing_fits(error: errors.NothingFitsError, look: Look) -> Words:
-    del look
-    named = [f"{name}: {why}" for name, why in error.passed_over[:_MAX_PASSED]]
+    named = [
+        f"{name}: {look.with_titles(why)}"
+        for name, why in error.passed_over[:_MAX_PASSED]
+    ]
     more = len(error.passed_over) - len(named)
     named += [f"and {more} more"] if more > 0 else []
     return Words(
@@ -272,7 +277,8 @@ def words_card(
     can_quote: bool = False,
 ) -> Card:
     """Return a card of plain words with the buttons that help."""
-    html = lines(f"{text(words.first)} · {look.badge}", text(words.then))
+    first, then = (_cut(one, limit) for one, limit in _limits(words))
+    html = lines(f"{text(first)} · {look.badge}", text(then))
     return Card(
         html=lines(html, folded(words.raw)),
         kind=KIND,
@@ -355,7 +361,16 @@ def bad_alert(look: Look, typed: str) -> Card:
 
 
 def _short(typed: str) -> str:
-    return typed if len(typed) <= _MAX_TYPED else typed[:_MAX_TYPED] + "…"
+    return _cut(typed, _MAX_TYPED)
+
+
+def _limits(words: Words) -> tuple[tuple[str, int], ...]:
+    """Pair each text with its longest length: what people type can be long."""
+    return ((words.first, _MAX_FIRST), (words.then, _MAX_THEN))
+
+
+def _cut(words: str, limit: int) -> str:
+    return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
 def no_longer(base: str) -> str:

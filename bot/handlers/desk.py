@@ -43,6 +43,7 @@ class Desk:
             rate_hours=self.rate_hours,
             can_trade=caller is None or caller.is_owner,
             viewer_name="" if caller is None else caller.name,
+            user_id=None if caller is None else caller.user_id,
             size_usd=facts.size_usd,
         )
 

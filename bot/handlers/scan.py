@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from core.model.units import MessageId
 
 SCAN_AGAIN_AFTER = timedelta(seconds=5)
+LONGEST_FILTER = 20
 LISTS_AGAIN_AFTER = timedelta(seconds=60)
 
 
@@ -37,7 +38,11 @@ async def top(
     view: dict[str, str] = {}
     if words:
         rows = number_of(words[0])
-        view = {"wanted": words[0]} if rows is None else {"per_page": str(rows)}
+        view = (
+            {"wanted": words[0][:LONGEST_FILTER]}
+            if rows is None
+            else {"per_page": str(rows)}
+        )
     return Reply(await show_top(desk, caller, view))
 
 
