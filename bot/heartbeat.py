@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SILENCE: Final = timedelta(seconds=60)
-CALM: Final = timedelta(minutes=5)
-"""How long no second poller may show up before entries are on again."""
+OVERLAP: Final = timedelta(seconds=20)
+"""A restart may meet its own last poll for a moment; longer is another program."""
+CALM: Final = timedelta(seconds=60)
+"""How long no second poller may show up before it counts as gone."""
 _EVERY: Final = timedelta(seconds=5)
 _SILENT_KEY: Final = "telegram"
 _CONFLICT_KEY: Final = "second_poller"
+_CONTESTED: Final = "another program uses this bot's token"
 
 
 class Polling(Protocol):
@@ -44,11 +47,16 @@ class Polling(Protocol):
 class Heartbeat:
     """Turns a silent or contested line into halts, and lifts them when it is over."""
 
-    def __init__(self, *, halts: Halts, outbox: Outbox, clock: Clock) -> None:
+    def __init__(
+        self, *, halts: Halts, outbox: Outbox, clock: Clock, pause_key: str
+    ) -> None:
         self._halts, self._outbox, self._clock = halts, outbox, clock
+        self._pause_key = pause_key
         self._silent = False
         self._restarted_at: datetime | None = None
-        self._conflict_at: datetime | None = None
+        self._contested_since: datetime | None = None
+        self._contested_at: datetime | None = None
+        self._alarmed = False
 
     async def run(self, polling: Polling) -> None:
         """Check every few seconds for ever."""
@@ -69,20 +77,30 @@ class Heartbeat:
         elif self._silent:
             self._silent, self._restarted_at = False, None
             await self._lift(_SILENT_KEY, "Telegram answers again")
-        at = self._conflict_at
+        at = self._contested_at
         if at is not None and self._clock.now() - at >= CALM:
-            self._conflict_at = None
+            self._contested_since = self._contested_at = None
+            self._alarmed = False
             await self._lift(_CONFLICT_KEY, "no second program polls any more")
 
     async def conflict(self) -> None:
-        """Note that another program polls with this bot's token."""
-        is_new = self._conflict_at is None
-        self._conflict_at = now = self._clock.now()
-        if not is_new:
-            return
-        reason = "another program uses this bot's token"
-        await self._stop_entries(_CONFLICT_KEY, reason)
-        facts = {"reason": reason, "advice": "Stop it, or get a new token."}
+        """Note that another program polls with this bot's token.
+
+        Entries are off at once. If it lasts, that is an alarm, and only a person lets
+        entries in again.
+        """
+        now = self._clock.now()
+        self._contested_at = now
+        if self._contested_since is None:
+            self._contested_since = now
+            await self._stop_entries(_CONFLICT_KEY, _CONTESTED)
+        if now - self._contested_since >= OVERLAP and not self._alarmed:
+            self._alarmed = True
+            await self._stop_entries(self._pause_key, _CONTESTED)
+            await self._alarm(now)
+
+    async def _alarm(self, now: datetime) -> None:
+        facts = {"reason": _CONTESTED, "advice": "Stop it, or get a new token."}
         await self._outbox.put(
             Alert(
                 kind=AlertKind.PAUSED,

@@ -117,6 +117,8 @@ class Frontend:
         self._menus: set[ChatId] = set()
         self._strangers_logged_at: float | None = None
         self._newest: dict[tuple[ChatId, str], MessageId] = {}
+        self.connecting: asyncio.Task[object] | None = None
+        """The task that runs `connect`, to be stopped if it never gets through."""
         self.app = app
         self.app.add_handler(TypeHandler(Update, self._gate, block=True), group=-1)
         self.app.add_handler(TypeHandler(Update, self._dispatch, block=True), group=0)
@@ -144,11 +146,18 @@ class Frontend:
         await self.app.start()
         self.poller.start()
 
-    async def close(self) -> None:
-        """Stop taking updates and let go of every connection."""
+    async def stop_listening(self) -> None:
+        """Take no update any more; what was taken is confirmed to Telegram."""
+        if self.connecting is not None and not self.connecting.done():
+            self.connecting.cancel()
+            await asyncio.wait({self.connecting})
         if self.app.running:
             await self.poller.stop()
             await self.app.stop()
+
+    async def close(self) -> None:
+        """Let go of every connection; nothing can be sent after this."""
+        await self.stop_listening()
         await self.app.shutdown()
         await self._messenger.bot.shutdown()
 
