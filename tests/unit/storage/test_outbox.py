@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.model.alert import Alert
+    from core.ports import Outbox
 
 OTHER = ChatId(12)
 SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def outbox(database: Database) -> SqliteOutbox:
+def outbox(database: Database) -> Outbox:
     """Return the outbox of two owners."""
     return SqliteOutbox(database, [CHAT, OTHER])
 
@@ -42,7 +43,7 @@ def edit(key: str, message: int = 501, level: AlertLevel = AlertLevel.TRADE) -> 
     return replace(to_me(key, level), edits_message_id=MessageId(message))
 
 
-async def keys(outbox: SqliteOutbox, after: timedelta = SECOND) -> list[str]:
+async def keys(outbox: Outbox, after: timedelta = SECOND) -> list[str]:
     """Return the keys of what may go out, in order."""
     items = await outbox.due(NOW + after, 50)
     return [each.alert.dedupe_key for each in items]
@@ -54,7 +55,7 @@ async def dropped(database: Database) -> dict[str, str]:
     return await database.read(lambda reader: dict(reader.execute(query).fetchall()))
 
 
-async def test_an_alert_comes_out_as_it_went_in(outbox: SqliteOutbox) -> None:
+async def test_an_alert_comes_out_as_it_went_in(outbox: Outbox) -> None:
     """The card is made from these facts, perhaps an hour later."""
     assert await outbox.put(full_alert())
 
@@ -64,7 +65,7 @@ async def test_an_alert_comes_out_as_it_went_in(outbox: SqliteOutbox) -> None:
     assert (item.chat_id, item.attempts, item.next_at) == (CHAT, 0, NOW)
 
 
-async def test_an_alert_for_everyone_goes_to_each_owner(outbox: SqliteOutbox) -> None:
+async def test_an_alert_for_everyone_goes_to_each_owner(outbox: Outbox) -> None:
     """One owner's blocked chat must not take the news from the other."""
     await outbox.put(alert("news"))
 
@@ -74,7 +75,7 @@ async def test_an_alert_for_everyone_goes_to_each_owner(outbox: SqliteOutbox) ->
 
 
 async def test_a_key_is_stored_once_even_after_it_was_sent(
-    outbox: SqliteOutbox,
+    outbox: Outbox,
 ) -> None:
     """Recovery writes the same alert again; nobody should read it twice."""
     assert await outbox.put(to_me("opened"))
@@ -87,7 +88,7 @@ async def test_a_key_is_stored_once_even_after_it_was_sent(
 
 
 async def test_a_key_known_to_one_owner_still_reaches_the_other(
-    outbox: SqliteOutbox,
+    outbox: Outbox,
 ) -> None:
     """An owner added to the settings hears what is stored from then on."""
     assert await outbox.put(to_me("news"))
@@ -99,7 +100,7 @@ async def test_a_key_known_to_one_owner_still_reaches_the_other(
 
 
 async def test_critical_overtakes_and_equals_keep_their_order(
-    outbox: SqliteOutbox,
+    outbox: Outbox,
 ) -> None:
     """NOT HEDGED must not wait behind a list of new spreads."""
     for level in reversed(AlertLevel):
@@ -113,7 +114,7 @@ async def test_critical_overtakes_and_equals_keep_their_order(
     ]
 
 
-async def test_the_limit_keeps_the_most_important(outbox: SqliteOutbox) -> None:
+async def test_the_limit_keeps_the_most_important(outbox: Outbox) -> None:
     """A short look at a long queue sees its head."""
     await outbox.put(to_me("info", AlertLevel.INFO))
     await outbox.put(to_me("critical", AlertLevel.CRITICAL))
@@ -123,7 +124,7 @@ async def test_the_limit_keeps_the_most_important(outbox: SqliteOutbox) -> None:
     assert [each.alert.dedupe_key for each in items] == ["critical"]
 
 
-async def test_a_retry_holds_its_queue_and_no_other(outbox: SqliteOutbox) -> None:
+async def test_a_retry_holds_its_queue_and_no_other(outbox: Outbox) -> None:
     """The close must not be told before the opening; other chats go on."""
     await outbox.put(alert("first"))
     await outbox.put(alert("second"))
@@ -142,7 +143,7 @@ async def test_a_retry_holds_its_queue_and_no_other(outbox: SqliteOutbox) -> Non
     assert [(each.chat_id, each.attempts) for each in later] == [(CHAT, 1)]
 
 
-async def test_a_parked_chat_waits_and_nothing_is_lost(outbox: SqliteOutbox) -> None:
+async def test_a_parked_chat_waits_and_nothing_is_lost(outbox: Outbox) -> None:
     """Telegram's "too many requests" is for one chat, not for all."""
     await outbox.put(alert("news", AlertLevel.CRITICAL))
     await outbox.park_chat(CHAT, NOW + 60 * SECOND)
@@ -154,7 +155,7 @@ async def test_a_parked_chat_waits_and_nothing_is_lost(outbox: SqliteOutbox) -> 
     assert [each.chat_id for each in after] == [CHAT, OTHER]
 
 
-async def test_a_chat_is_released_by_a_new_moment(outbox: SqliteOutbox) -> None:
+async def test_a_chat_is_released_by_a_new_moment(outbox: Outbox) -> None:
     """Whoever unblocked the bot and writes gets the waiting news at once."""
     await outbox.put(to_me("news"))
     await outbox.park_chat(CHAT, NOW + timedelta(hours=1))
@@ -165,7 +166,7 @@ async def test_a_chat_is_released_by_a_new_moment(outbox: SqliteOutbox) -> None:
 
 
 async def test_of_pending_edits_only_the_newest_goes_out(
-    outbox: SqliteOutbox, database: Database
+    outbox: Outbox, database: Database
 ) -> None:
     """A progress card shows the present, not every step it missed."""
     for key in ("leg 1", "leg 2", "open"):
@@ -180,7 +181,7 @@ async def test_of_pending_edits_only_the_newest_goes_out(
 
 
 async def test_the_same_message_number_in_another_chat_is_another_message(
-    outbox: SqliteOutbox,
+    outbox: Outbox,
 ) -> None:
     """Message numbers count per chat."""
     await outbox.put(edit("mine"))
@@ -190,7 +191,7 @@ async def test_the_same_message_number_in_another_chat_is_another_message(
 
 
 async def test_an_edit_that_waits_for_a_retry_gives_way_to_a_newer_one(
-    outbox: SqliteOutbox,
+    outbox: Outbox,
 ) -> None:
     """What failed to be shown is worth nothing once there is something newer."""
     await outbox.put(edit("leg 1"))
@@ -202,7 +203,7 @@ async def test_an_edit_that_waits_for_a_retry_gives_way_to_a_newer_one(
 
 
 async def test_late_news_is_dropped_and_says_so(
-    outbox: SqliteOutbox, database: Database
+    outbox: Outbox, database: Database
 ) -> None:
     """A spread of yesterday would send somebody into a bad trade."""
     late = replace(to_me("spread"), expires_at=NOW + timedelta(minutes=10))
@@ -217,7 +218,7 @@ async def test_late_news_is_dropped_and_says_so(
     assert await dropped(database) == {"spread": "expired"}
 
 
-async def test_an_expired_head_does_not_hold_its_queue(outbox: SqliteOutbox) -> None:
+async def test_an_expired_head_does_not_hold_its_queue(outbox: Outbox) -> None:
     """What nobody will send must not block what somebody waits for."""
     late = replace(to_me("late"), expires_at=NOW + SECOND)
     await outbox.put(late)
@@ -229,7 +230,7 @@ async def test_an_expired_head_does_not_hold_its_queue(outbox: SqliteOutbox) -> 
 
 
 async def test_what_is_given_up_stays_given_up(
-    outbox: SqliteOutbox, database: Database
+    outbox: Outbox, database: Database
 ) -> None:
     """A message that Telegram refuses for good must not come back."""
     await outbox.put(to_me("broken"))
@@ -242,7 +243,7 @@ async def test_what_is_given_up_stays_given_up(
     assert await dropped(database) == {"broken": "refused three times"}
 
 
-async def test_the_depth_counts_what_waits(outbox: SqliteOutbox) -> None:
+async def test_the_depth_counts_what_waits(outbox: Outbox) -> None:
     """/health shows a stuck outbox before anybody misses a message."""
     assert await outbox.depth() == (0, None)
     await outbox.put(to_me("old"))

@@ -12,16 +12,7 @@ from storage import schema
 from storage.database import Database
 from storage.schema import JOURNAL, PAPER_BOOKS, migrate, statements
 from tests.fakes.runtime import FakeClock
-
-
-def put(connection: sqlite3.Connection, key: str = "key", value: str = "x") -> None:
-    """Write one fact."""
-    connection.execute("INSERT INTO fact (key, value) VALUES (?, ?)", (key, value))
-
-
-async def reopened(path: Path) -> Database:
-    """Open the file once more."""
-    return await Database.open(path, clock=FakeClock())
+from tests.unit.storage.facts import put, reopened
 
 
 def plain(path: Path) -> sqlite3.Connection:

@@ -26,6 +26,13 @@ from tests.unit.storage.samples import CHAT, MESSAGE, NOW, OWNER, availability, 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from core.ports import (
+        AlertMemory,
+        AvailabilityStore,
+        CardStore,
+        PaperLedger,
+        PreferenceStore,
+    )
     from storage.database import Database
 
 BINANCE = VenueId("binance")
@@ -45,12 +52,12 @@ def screen(card_id: str = "c1", kind: str = "top", minutes: int = 0) -> Screen:
 
 
 @pytest.fixture
-def cards(database: Database) -> SqliteCardStore:
+def cards(database: Database) -> CardStore:
     """Return an empty card store."""
     return SqliteCardStore(database)
 
 
-async def test_a_button_finds_what_its_card_showed(cards: SqliteCardStore) -> None:
+async def test_a_button_finds_what_its_card_showed(cards: CardStore) -> None:
     """A tap on an old list means the list as it was."""
     await cards.put_screen(screen())
 
@@ -58,7 +65,7 @@ async def test_a_button_finds_what_its_card_showed(cards: SqliteCardStore) -> No
     assert await cards.screen("c2") is None
 
 
-async def test_a_message_shows_its_newest_card(cards: SqliteCardStore) -> None:
+async def test_a_message_shows_its_newest_card(cards: CardStore) -> None:
     """After a refresh the earlier buttons are the earlier card's."""
     for number in (1, 2):
         await cards.put_screen(screen(f"c{number}"))
@@ -72,7 +79,7 @@ async def test_a_message_shows_its_newest_card(cards: SqliteCardStore) -> None:
 
 
 async def test_the_latest_card_of_a_kind_is_the_one_stored_last(
-    cards: SqliteCardStore,
+    cards: CardStore,
 ) -> None:
     """Its keyboard is the one to strip when a new card of the kind is sent."""
     await cards.put_screen(screen("c1", "top"))
@@ -86,7 +93,7 @@ async def test_the_latest_card_of_a_kind_is_the_one_stored_last(
     assert await cards.latest_screen(CHAT, "positions") is None
 
 
-async def test_old_cards_are_forgotten(cards: SqliteCardStore) -> None:
+async def test_old_cards_are_forgotten(cards: CardStore) -> None:
     """The table stays small; a tap on a forgotten card gets a fresh one."""
     for minutes in range(3):
         await cards.put_screen(screen(f"c{minutes}", minutes=minutes))
@@ -99,7 +106,7 @@ async def test_old_cards_are_forgotten(cards: SqliteCardStore) -> None:
 
 async def test_preferences_come_back_with_their_audit_line(database: Database) -> None:
     """Who changed a threshold is part of the change."""
-    store = SqlitePreferences(database)
+    store: PreferenceStore = SqlitePreferences(database)
     chosen = Preferences(
         alert_spread_per_hour=Decimal("0.00010"),
         opportunity_delivery=AlertDelivery.SILENT,
@@ -118,7 +125,7 @@ async def test_preferences_come_back_with_their_audit_line(database: Database) -
 
 async def test_a_fact_is_replaced(database: Database) -> None:
     """Small facts hold the last word."""
-    store = SqlitePreferences(database)
+    store: PreferenceStore = SqlitePreferences(database)
     assert await store.fact("bot_id") is None
 
     await store.save_fact("bot_id", "1")
@@ -129,7 +136,7 @@ async def test_a_fact_is_replaced(database: Database) -> None:
 
 async def test_alert_memory_recalls_and_forgets(database: Database) -> None:
     """A spread told before a restart is not told again."""
-    memory = SqliteAlertMemory(database)
+    memory: AlertMemory = SqliteAlertMemory(database)
     await memory.remember("spread:PEPE", {"told_at": "1", "per_hour": "0.00004"})
     await memory.remember("spread:PEPE", {"told_at": "2"})
     await memory.remember("spread:币安人生", {})
@@ -146,7 +153,7 @@ async def test_alert_memory_recalls_and_forgets(database: Database) -> None:
 
 async def test_the_availability_cache_is_replaced_whole(database: Database) -> None:
     """/matrix answers at once after a restart, with the last list and its troubles."""
-    store = SqliteAvailability(database)
+    store: AvailabilityStore = SqliteAvailability(database)
     assert await store.load_availability() is None
 
     await store.save_availability(replace(availability(), rows={}))
@@ -159,7 +166,7 @@ async def test_an_availability_of_another_shape_is_an_error(
     database: Database,
 ) -> None:
     """A cache that does not fit is read anew, never half-believed."""
-    store = SqliteAvailability(database)
+    store: AvailabilityStore = SqliteAvailability(database)
     await store.save_availability(availability())
     await database.write(
         lambda writer: writer.execute(
@@ -191,9 +198,10 @@ async def test_paper_books_keep_venues_apart_and_survive(tmp_path: Path) -> None
 
 async def test_a_paper_write_is_whole_or_nothing(tmp_path: Path) -> None:
     """A fill without its fee would make money out of nothing."""
-    ledger = await SqlitePaperLedger.open(
+    opened = await SqlitePaperLedger.open(
         tmp_path / "paper_venue.db", clock=FakeClock()
     )
+    ledger: PaperLedger = opened
     try:
         await ledger.save_paper(BINANCE, {"wallet": "1000"})
         wrong: dict[str, str | None] = {"wallet": "990", "fill": b"7"}  # type: ignore[dict-item]  # a caller's bug
@@ -202,4 +210,4 @@ async def test_a_paper_write_is_whole_or_nothing(tmp_path: Path) -> None:
 
         assert await ledger.paper_state(BINANCE) == {"wallet": "1000"}
     finally:
-        await ledger.close()
+        await opened.close()
