@@ -88,6 +88,8 @@ class LocalVenue:
         key = request.path
         if request.method == "POST":
             key = f"{key}:{(await request.json())['type']}"
+        if "status" in request.query:
+            key = f"{key}?status={request.query['status']}"
         self.asked.append(key)
         self.arrived.set()
         told = self.answers.get(key, Told("no such path", 404))
