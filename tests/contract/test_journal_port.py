@@ -31,6 +31,7 @@ from core.ports import Halts, Intents, Plans, Trades
 from storage.database import Database
 from storage.journal import Journal
 from storage.outbox import SqliteOutbox
+from tests.fakes.journal import MemoryJournal
 from tests.fakes.runtime import FakeClock
 from tests.unit.storage.samples import (
     CHAT,
@@ -65,9 +66,14 @@ class Keeper(Plans, Trades, Intents, Halts, Protocol):
     """The four ports that commit together."""
 
 
-@pytest.fixture
-async def keeper(tmp_path: Path) -> AsyncIterator[Keeper]:
+@pytest.fixture(params=["sqlite", "memory"])
+async def keeper(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Keeper]:
     """Give an empty keeper."""
+    if request.param == "memory":
+        yield MemoryJournal()
+        return
     database = await Database.open(tmp_path / "paper.db", clock=FakeClock())
     try:
         yield Journal(database, SqliteOutbox(database, [CHAT]))

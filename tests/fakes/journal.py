@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import StorageError
 from core.model.plan import OpenPlan, PlanState
+from storage.journal_writes import merge_intent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -185,6 +186,7 @@ class MemoryJournal:
         self.rows[change.trade.trade_id] = change.trade
         self.orders.update({order.intent_id: order for order in change.intents})
         self._keep(change.fills)
+        self._book(change.payments)
         self._tell(change.alerts)
         self.trail.append(change.event)
         if change.cooldown is not None:
@@ -196,16 +198,19 @@ class MemoryJournal:
     def _check_new(self, order: OrderIntent) -> None:
         for other in self.orders.values():
             is_same_id = other.client_order_id == order.client_order_id
-            if other.intent_id == order.intent_id or (
+            is_twin = _slot(other) == _slot(order) or (
                 is_same_id and other.venue_id == order.venue_id
-            ):
+            )
+            if is_twin or other.intent_id == order.intent_id:
                 message = f"order {order.intent_id} exists already"
                 raise StorageError(message)
 
     def _keep(self, fills: Sequence[Fill]) -> None:
         for fill in fills:
             key = fill.venue_id, fill.symbol, fill.venue_trade_id
-            self.fills.setdefault(key, fill)
+            known = self.fills.setdefault(key, fill)
+            if known.fee_usd is None:
+                self.fills[key] = replace(known, fee_usd=fill.fee_usd)
 
     async def fills_of(self, trade_id: TradeId) -> tuple[Fill, ...]:
         """Return a trade's executions."""
@@ -218,6 +223,11 @@ class MemoryJournal:
     async def book_payments(self, payments: Sequence[Payment]) -> int:
         """Store payments once; a final one replaces an estimate."""
         await self._before("book_payments")
+        new = self._book(payments)
+        await self._after("book_payments")
+        return new
+
+    def _book(self, payments: Sequence[Payment]) -> int:
         new = 0
         for paid in payments:
             key = paid.venue_id, paid.symbol, paid.pay_at
@@ -225,7 +235,6 @@ class MemoryJournal:
             new += known is None
             if known is None or (known.is_estimated and not paid.is_estimated):
                 self.payments[key] = paid
-        await self._after("book_payments")
         return new
 
     # --- intents ----------------------------------------------------------------------
@@ -247,7 +256,8 @@ class MemoryJournal:
     ) -> None:
         """Write an intent's new state with its fills."""
         await self._before("settle")
-        self.orders[intent.intent_id] = intent
+        known = self.orders.get(intent.intent_id, intent)
+        self.orders[intent.intent_id] = merge_intent(known, intent)
         self._keep(fills)
         self._tell(alerts)
         await self._after("settle")
@@ -268,8 +278,9 @@ class MemoryJournal:
     async def clear_halt(self, scope: str, key: str, event: Event) -> bool:
         """Lift a halt."""
         await self._before("clear_halt")
-        self.trail.append(event)
         found = self.halt_rows.pop((scope, key), None) is not None
+        if found:
+            self.trail.append(event)
         await self._after("clear_halt")
         return found
 
@@ -328,6 +339,10 @@ class MemoryOutbox:
     async def depth(self) -> tuple[int, datetime | None]:
         """Return an empty queue."""
         return 0, None
+
+
+def _slot(order: OrderIntent) -> tuple[str, int, str, int]:
+    return order.trade_id, order.leg, order.purpose, order.seq
 
 
 def _is_claimable(plan: StoredPlan, claim: Claim) -> bool:
