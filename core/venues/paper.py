@@ -28,8 +28,9 @@ from core.model.order import (
 from core.model.units import OrderSide
 from core.venues import paper_funding as funding
 from core.venues import paper_match as match
+from core.venues.paper_account import PaperAccount
 from core.venues.paper_match import Batch
-from core.venues.paper_state import StateChange, read_state
+from core.venues.paper_state import StateChange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -88,14 +89,11 @@ class PaperVenue:
         self._settled = settled
         self._marks = marks
         self._instruments = instruments
-        self._ledger = ledger
         self._clock = clock
-        self._start_usd = start_balance_usd
+        self._account = PaperAccount(rules.venue_id, ledger, start_balance_usd)
         self._latency = latency
         self._maintenance_rate = maintenance_rate
-        self._state: PaperState | None = None
         self._taken = match.TakenSizes()
-        self._writing = asyncio.Lock()
         self._settling = asyncio.Lock()
         self._look_at: dict[str, datetime] = {}
 
@@ -115,13 +113,13 @@ class PaperVenue:
         arrives_by = min(self._clock.now(), intent.send_by) + REQUEST_LIFE
         await self._clock.sleep(self._latency)
         try:
-            if (await self._read()).has_order(intent):
+            if (await self._account.read()).has_order(intent):
                 return Uncertain("duplicate client order id")
             book = await self._new_book(instrument)
             prices = {} if intent.is_reduce_only else await self._held_prices(book)
             arrival = _Arrival(intent, book, prices, arrives_by)
-            async with self._writing:
-                return await self._decide(await self._loaded(), arrival)
+            async with self._account.lock:
+                return await self._decide(await self._account.loaded(), arrival)
         except VenueError as trouble:
             return match.refuse("no_book", trouble.detail)
         except StorageError as error:
@@ -150,7 +148,7 @@ class PaperVenue:
             client_order_id=order.client_order_id,
         )
         change = match.execute(state, batch)
-        await self._write(state, change)
+        await self._account.write(state, change)
         self._taken.note(batch)
         (record,) = change.orders
         return Accepted(
@@ -169,20 +167,26 @@ class PaperVenue:
         listed = self._instruments(intent.symbol)
         if listed is None:
             return match.refuse("unknown_symbol", f"{intent.symbol} is not listed now")
-        position = state.position(intent.symbol)
-        order = match.clamp(intent, position)
+        order = match.clamp(intent, state.position(intent.symbol))
         if isinstance(order, Rejected):
             return order
         refusal = match.broken_rule(order, listed)
         if refusal is None and not order.is_reduce_only:
-            refusal = match.lacks_margin(
-                order,
-                position,
-                book=arrival.book,
-                free_usd=match.means(state, arrival.prices).free_usd,
-                taker_fee=self._rules.taker_fee,
-            )
+            refusal = self._beyond_means(state, order, arrival)
         return refusal or order
+
+    def _beyond_means(
+        self, state: PaperState, order: OrderIntent, arrival: _Arrival
+    ) -> Rejected | None:
+        if any(each.symbol not in arrival.prices for each in state.held()):
+            return match.refuse("no_book", "the account changed while a book was read")
+        return match.lacks_margin(
+            order,
+            state.position(order.symbol),
+            book=arrival.book,
+            free_usd=match.means(state, arrival.prices).free_usd,
+            taker_fee=self._rules.taker_fee,
+        )
 
     # --- look-up and account ----------------------------------------------------------
 
@@ -249,12 +253,12 @@ class PaperVenue:
         if leverage < 1 or (largest is not None and leverage > largest):
             detail = f"leverage {leverage} is not allowed for {instrument.symbol}"
             raise VenueError(self.venue_id, TroubleKind.REFUSED, detail)
-        async with self._writing:
-            state = await self._loaded()
+        async with self._account.lock:
+            state = await self._account.loaded()
             position = state.position(instrument.symbol)
             if position.leverage != leverage:
                 changed = replace(position, leverage=leverage)
-                await self._write(state, StateChange(positions=(changed,)))
+                await self._account.write(state, StateChange(positions=(changed,)))
 
     # --- funding and liquidation ------------------------------------------------------
 
@@ -268,7 +272,7 @@ class PaperVenue:
             StorageError: the paper books could not be read or written.
         """
         async with self._settling:
-            state = await self._read()
+            state = await self._account.read()
             booked: list[Payment] = []
             for symbol in sorted(state.positions):
                 if funding.is_watched(state.positions[symbol], state.paid_in(symbol)):
@@ -279,8 +283,8 @@ class PaperVenue:
     async def _settle(self, symbol: str) -> tuple[Payment, ...]:
         is_due = self._look_at.get(symbol, self._clock.now()) <= self._clock.now()
         rates = await self._settled_rates(symbol) if is_due else ()
-        async with self._writing:
-            state, now = await self._loaded(), self._clock.now()
+        async with self._account.lock:
+            state, now = await self._account.loaded(), self._clock.now()
             before = state.position(symbol)
             coming = funding.announced(self._marks(symbol), self._rules.funding_price)
             facts = funding.FundingFacts(
@@ -292,7 +296,9 @@ class PaperVenue:
             )
             after, payments = funding.settle(before, facts)
             if after != before or payments:
-                await self._write(state, funding.booking(state, after, payments))
+                await self._account.write(
+                    state, funding.booking(state, after, payments)
+                )
             look_at = funding.next_look(after, state.paid_in(symbol), now)
         if rates is None:
             look_at = now + RETRY_FAILED_LOOK
@@ -304,7 +310,7 @@ class PaperVenue:
 
     async def _settled_rates(self, symbol: str) -> tuple[SettledRate, ...] | None:
         """Read what the venue settled; None when it does not tell."""
-        since = (await self._read()).position(symbol).funded_until
+        since = (await self._account.read()).position(symbol).funded_until
         instrument = self._instruments(symbol)
         if since is None or instrument is None:
             return None
@@ -323,8 +329,8 @@ class PaperVenue:
             prices = await self._held_prices()
         except VenueError:
             return
-        async with self._writing:
-            state = await self._loaded()
+        async with self._account.lock:
+            state = await self._account.loaded()
             if any(each.symbol not in prices for each in state.held()):
                 return
             worth = match.means(state, prices)
@@ -333,7 +339,7 @@ class PaperVenue:
             for each in state.held():
                 log.warning("%s: paper account liquidated: %s", self.venue_id, each)
                 batch = self._liquidation(each, prices[each.symbol])
-                await self._write(state, match.execute(state, batch))
+                await self._account.write(state, match.execute(state, batch))
 
     def _liquidation(self, position: PaperPosition, price: Decimal) -> Batch:
         is_long = position.quantity_base > 0
@@ -393,39 +399,17 @@ class PaperVenue:
             raise VenueError(self.venue_id, TroubleKind.NONSENSE, detail)
         return mid
 
-    async def _read(self) -> PaperState:
-        async with self._writing:
-            return await self._loaded()
-
     async def _read_or_fail(self) -> PaperState:
         """Read the account as a caller sees it.
 
         Raises:
-            VenueError: the paper books do not answer, which is no information.
+            VenueError: the account's books do not answer, which is no information.
         """
         try:
-            return await self._read()
+            return await self._account.read()
         except StorageError as error:
             kind = TroubleKind.UNREACHABLE
             raise VenueError(self.venue_id, kind, str(error)) from error
-
-    async def _loaded(self) -> PaperState:
-        """Return the account; the caller holds the lock."""
-        if self._state is None:
-            rows = await self._ledger.paper_state(self.venue_id)
-            self._state = read_state(rows, self._start_usd)
-        return self._state
-
-    async def _write(self, state: PaperState, change: StateChange) -> None:
-        """Write a change, then follow it in memory; the caller holds the lock.
-
-        Whatever interrupts the write leaves its outcome open: the next use reads anew.
-        """
-        self._state = None
-        change = replace(change, wallet=change.wallet or state.wallet)
-        await self._ledger.save_paper(self.venue_id, change.rows())
-        state.apply(change)
-        self._state = state
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,8 @@ def _final_payments(
         pay_at = whole_minute(rate.pay_at)
         if until is None or pay_at <= until:
             continue
+        if _is_running(pay_at, facts):
+            break
         price = _price_at(rate, pay_at, position, facts)
         due = Expected(pay_at, rate.per_payment, price)
         payment = _payment(position, facts, due, is_estimated=False)
@@ -145,6 +147,12 @@ def _final_payments(
             payments.append(payment)
         until = pay_at
     return payments, until
+
+
+def _is_running(pay_at: datetime, facts: FundingFacts) -> bool:
+    """Tell whether a listed payment is the coming one, shown before its moment."""
+    coming = facts.announced
+    return pay_at > facts.now and coming is not None and pay_at >= coming.pay_at
 
 
 def _withdrawn(

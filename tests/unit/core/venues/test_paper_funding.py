@@ -267,6 +267,16 @@ async def test_an_announcement_that_moved_away_is_not_booked() -> None:
     assert await world.venue.settle_funding() == ()
 
 
+async def test_a_list_that_shows_the_running_period_does_not_settle_it() -> None:
+    """16:00 stands in the list at 15:00 already; its rate may still change."""
+    world = PaperWorld()
+    await long_100(world)
+    world.market.pay(APT, at(16), "0.0001", "5.00")
+    await world.wait_until(at(15))
+
+    assert await world.venue.settle_funding() == ()
+
+
 async def test_an_estimate_needs_a_price() -> None:
     """A rate without a mark is no amount; the settled rate will bring one."""
     world = PaperWorld()
