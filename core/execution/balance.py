@@ -30,6 +30,7 @@ from core.execution.sizing import (
 )
 from core.execution.world import GO, READ_AGAIN, REPAIR_AGAIN
 from core.liquidity import PairBooks, is_fresh, limit_price, slip_limit
+from core.model.control import TradingState
 from core.model.intent import IntentState, Purpose
 from core.model.units import LegSide
 from core.orders.desk import Draft
@@ -50,6 +51,8 @@ TOPUP_EXTRA = Decimal("0.0020")
 """What being hedged may cost beyond the confirmed bound, a fraction of one leg."""
 RATE_LIMIT_WAIT = timedelta(seconds=5)
 RATE_LIMITED = "rate_limit"
+HALTED = "orders to the venue are halted"
+NO_PRICE = "a venue shows no price to sell at"
 HEDGED_AGAIN = "the legs were made equal again"
 
 
@@ -243,10 +246,12 @@ async def reduce(
         why = "the excess could not be sold in time"
         await world.raise_attention(docket, why, row=row)
         return REPAIR_AGAIN
+    if await is_halted(world, docket, leg):
+        return await held_up(world, docket, HALTED)
     purpose = Purpose.UNWIND if row == "T15" else Purpose.TRIM
     draft = await reducing_order(world, docket, Slot(leg, purpose), by)
     if draft is None:
-        return await unpriced(world, docket)
+        return await held_up(world, docket, NO_PRICE)
     changed = replace(trade, steps=trade.steps + 1, series_at=started)
     stage = {"T12": "balancing", "T15": "unwinding"}.get(row, "repairing")
     await world.move(
@@ -255,12 +260,19 @@ async def reduce(
     return GO
 
 
-async def unpriced(world: World, docket: Docket) -> timedelta:
-    """Wait for a price; after 60 s a person is called."""
+async def is_halted(world: World, docket: Docket, leg: int) -> bool:
+    """Tell whether not even reduce-only orders may go to a leg's venue."""
+    instrument = docket.trade.legs[leg - 1].instrument
+    state = await world.limits.state(instrument.venue_id, instrument.symbol)
+    return state is TradingState.HALTED
+
+
+async def held_up(world: World, docket: Docket, why: str) -> timedelta:
+    """Wait until an order can be made; after 60 s a person is called."""
     trade, now = docket.trade, world.clock.now()
     started = trade.series_at or now
     if not trade.needs_attention and now - started > SERIES_WITHIN:
-        await world.raise_attention(docket, "a venue shows no price to sell at")
+        await world.raise_attention(docket, why)
     elif trade.series_at is None:
         await world.move(docket, None, changed=replace(trade, series_at=now))
     return READ_AGAIN

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 
 from core.execution import endings
 from core.execution.balance import (
+    HALTED,
+    NO_PRICE,
     agreed,
     goes_on,
+    held_up,
+    is_halted,
     reducing_order,
-    unpriced,
 )
 from core.execution.preflight import Slot
 from core.execution.sizing import (
@@ -29,7 +32,6 @@ from core.execution.sizing import (
     zeros,
 )
 from core.execution.world import GO
-from core.model.control import TradingState
 from core.model.intent import Purpose
 
 if TYPE_CHECKING:
@@ -99,11 +101,9 @@ async def _round(world: World, docket: Docket, held: Held, *, at_start: bool) ->
 async def _next_order(world: World, docket: Docket, held: Held) -> Draft | str:
     """Return the first leg's next order, or the plain reason why there is none."""
     trade = docket.trade
-    for leg in trade.legs:
-        instrument = leg.instrument
-        state = await world.limits.state(instrument.venue_id, instrument.symbol)
-        if state is TradingState.HALTED:
-            return f"{instrument.venue_id} takes no orders from me now"
+    for number in (1, 2):
+        if await is_halted(world, docket, number):
+            return HALTED
     if trade.steps >= len(BANDS):
         return _stopped(docket)
     books = await world.both_books(trade)
@@ -128,10 +128,12 @@ def _stopped(docket: Docket) -> str:
 async def _follow(world: World, docket: Docket, held: Held) -> timedelta:
     """Reduce the second leg to what the first still holds (T22)."""
     trade, now = docket.trade, world.clock.now()
+    if await is_halted(world, docket, 2):
+        return await held_up(world, docket, HALTED)
     narrow = Docket(replace(trade, steps=0), docket.intents)
     order = await reducing_order(world, narrow, Slot(2, Purpose.CLOSE), held.difference)
     if order is None:
-        return await unpriced(world, docket)
+        return await held_up(world, docket, NO_PRICE)
     await world.move(
         docket,
         "T22",
