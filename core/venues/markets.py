@@ -20,11 +20,13 @@ import certifi
 from core.errors import TroubleKind, VenueError
 from core.model.market import FundingSnapshot
 from core.model.opportunity import SkipReason
-from core.venues import translate
+from core.venues import listing, translate
 from core.venues.catalog import VENUES, TickerUse
 from core.venues.client import Rows, failure_of, open_client
+from core.venues.fields import value_at
 from core.venues.http import VenueSession
 from core.venues.hyperliquid import Hyperliquid
+from core.venues.kept import KeptList
 from core.venues.lighter import Lighter
 
 if TYPE_CHECKING:
@@ -45,45 +47,11 @@ _CLIENT_SHARE: Final = 0.9
 """ccxt gives up first, so that the next caller does not join a dying request."""
 _SIDE_TIMEOUT: Final = timedelta(seconds=3)
 """Patience with a list whose last answer is still good."""
-_RETRY_AFTER: Final = timedelta(minutes=1)
 _DOUBT_AFTER: Final = timedelta(seconds=30)
 """A list of intervals younger than this is not read again on a contradiction."""
 _MOST_PAYMENTS: Final = 500
 
 _SPECIAL: Final = MappingProxyType({"hyperliquid": Hyperliquid, "lighter": Lighter})
-
-
-@dataclass(slots=True)
-class KeptList:
-    """The last good answer of a list that is not read on every scan."""
-
-    call: str | None
-    refresh_after: timedelta
-    usable_for: timedelta
-    rows: Mapping[str, Row] | None = None
-    read_at: float = 0.0
-    tried_at: float | None = None
-
-    def is_due(self, now: float) -> bool:
-        """Tell whether to ask again; after a failure not before a minute has passed."""
-        if self.call is None:
-            return False
-        if self.rows is None or not self.is_usable(now):
-            return True
-        is_old = now - self.read_at >= self.refresh_after.total_seconds()
-        waited = self.tried_at is None or (
-            now - self.tried_at >= _RETRY_AFTER.total_seconds()
-        )
-        return is_old and waited
-
-    def is_usable(self, now: float) -> bool:
-        """Tell whether the last answer may still be believed."""
-        age = now - self.read_at
-        return self.rows is not None and age <= self.usable_for.total_seconds()
-
-    def keep(self, rows: Mapping[str, Row], now: float) -> None:
-        """Replace the last answer."""
-        self.rows, self.read_at = rows, now
 
 
 @dataclass(slots=True)
@@ -174,7 +142,7 @@ class MarketReader:
         broken = self._client.broken_markets
         if not rows and not broken:
             raise _nonsense(self.venue_id, "sent an empty list")
-        return translate.read_markets(self._entry, rows, broken)
+        return listing.read_markets(self._entry, rows, broken)
 
     async def _load(self, *, anew: bool) -> None:
         """Wait for ccxt's list of contracts.
@@ -310,9 +278,7 @@ class MarketReader:
         path = self._entry.rates.native_name
         if path is None:
             return rows
-        return {
-            str(translate.value_at({"rate": row}, path)): row for row in rows.values()
-        }
+        return {str(value_at({"rate": row}, path)): row for row in rows.values()}
 
     def _name(self, instrument: Instrument) -> str:
         by_symbol = self._entry.rates.native_name is None

@@ -1,31 +1,30 @@
-"""Turn ccxt's dictionaries into the model, or into a reason; all units change here.
+"""Turn ccxt's rates, books and past payments into the model, or into a reason.
 
 Pure. Dictionaries come in as ccxt 4.5.90 makes them, with the venue's own row under
-`info`; complete frozen objects, a `LeftOut` or a `Skip` come out. A row that cannot be
-read costs itself and nothing else.
+`info`; complete frozen objects or a `Skip` come out, in base units. A row that cannot
+be read costs itself and nothing else.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import groupby
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from core.model.instrument import AbsenceReason, Instrument, LeftOut
 from core.model.market import BookLevel, FundingSnapshot, OrderBook, SettledRate
 from core.model.opportunity import Skip, SkipReason
-from core.model.units import HOUR, Base, FundingRate
+from core.model.units import HOUR, FundingRate
+from core.venues.fields import MalformedError, number_at, positive_at, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from core.venues.catalog import AbsenceRule, CatalogEntry
-
-Row: TypeAlias = Mapping[str, object]
+    from core.model.instrument import Instrument
+    from core.venues.catalog import CatalogEntry
+    from core.venues.fields import Row
 
 MAX_RATE_PER_HOUR: Final = Decimal("0.25")
 """A rate beyond this is a unit error, not a market: venues cap far below."""
@@ -35,10 +34,6 @@ SETTLING_GRACE: Final = timedelta(minutes=5)
 CLOCK_SLACK: Final = timedelta(seconds=60)
 """Difference between a venue's clock and ours that no rule trips over."""
 
-_PREFIX: Final = re.compile(r"(1(?:000){1,2}|10{4,5})(\D.*)")
-_MILLION: Final = re.compile(r"1M([A-Z]{2,}.*)")
-_KILO: Final = re.compile(r"k([A-Z].*)")
-_SUFFIX: Final = re.compile(r"([A-Z]{2,})(1(?:000){1,2}|10{4,5})")
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)([mhd])")
 _DURATION_UNITS: Final = {
     "m": timedelta(minutes=1),
@@ -46,248 +41,6 @@ _DURATION_UNITS: Final = {
     "d": timedelta(days=1),
 }
 _MOST_UNITS: Final = 100_000
-_SHOWN: Final = 24
-
-
-class MalformedError(ValueError):
-    """A field does not hold what it must; the text names it and its value."""
-
-
-def number_at(rows: Row, path: str | None) -> Decimal | None:
-    """Return the number at a dotted path, None where there is none.
-
-    Raises:
-        MalformedError: something is there, but no finite number.
-    """
-    found = None if path is None else value_at(rows, path)
-    if found is None or found == "":
-        return None
-    try:
-        number = None if isinstance(found, bool) else Decimal(str(found))
-    except InvalidOperation:
-        number = None
-    if number is None or not number.is_finite():
-        message = f"{str(path).rpartition('.')[2]} is {str(found)[:_SHOWN]!r}"
-        raise MalformedError(message)
-    return number
-
-
-def value_at(rows: Row, path: str) -> object:
-    """Return what stands at a dotted path, None where there is nothing."""
-    here: object = rows
-    for key in path.split("."):
-        if not isinstance(here, Mapping):
-            return None
-        here = here.get(key)
-    return here
-
-
-def plain(number: Decimal) -> Decimal:
-    """Return an equal number without trailing zeros and without an exponent."""
-    short = number.normalize()
-    exponent = short.as_tuple().exponent
-    return short.quantize(Decimal(1)) if int(exponent) > 0 else short
-
-
-def split_name(raw: str) -> tuple[Base, Decimal]:
-    """Split a venue's name into base asset and base units per listed unit.
-
-    1000PEPE, 10000X, 1000000MOG, 1MBABYDOGE, SHIB1000 and, with a lower-case k before
-    a capital, kPEPE carry a multiplier; 1INCH, 0G, 4 and KAITO do not.
-    """
-    if found := _PREFIX.fullmatch(raw):
-        return Base(found[2].upper()), Decimal(found[1])
-    if found := _MILLION.fullmatch(raw):
-        return Base(found[1].upper()), Decimal(1_000_000)
-    if found := _KILO.fullmatch(raw):
-        return Base(found[1].upper()), Decimal(1000)
-    if found := _SUFFIX.fullmatch(raw):
-        return Base(found[1].upper()), Decimal(found[2])
-    return Base(raw.upper()), Decimal(1)
-
-
-# --- instruments ----------------------------------------------------------------------
-
-
-def read_markets(
-    entry: CatalogEntry, markets: Iterable[Row], broken: Iterable[str] = ()
-) -> tuple[tuple[Instrument, ...], tuple[LeftOut, ...]]:
-    """Sort a venue's whole list into instruments and what stays out, with reasons.
-
-    Args:
-        entry: the venue.
-        markets: every row ccxt could read.
-        broken: names of rows ccxt itself could not read.
-    """
-    rows = list(markets)
-    # ccxt knows one row per symbol, the last: it upper-cases names (KPEPE and kPEPE).
-    known = {row.get("symbol"): row for row in rows}
-    taken: dict[Base, Instrument] = {}
-    left_out = [
-        LeftOut(entry.venue_id, name, None, AbsenceReason.MALFORMED, "unreadable row")
-        for name in broken
-    ]
-    for market in rows:
-        found = read_market(entry, market)
-        if isinstance(found, Instrument) and known[found.symbol] is not market:
-            left_out.append(_shadowed(found))
-        elif isinstance(found, LeftOut):
-            left_out.append(found)
-        elif (other := taken.get(found.base)) is None:
-            taken[found.base] = found
-        else:
-            kept, lost = _preferred(other, found)
-            taken[found.base] = kept
-            left_out.append(_duplicate(lost, kept))
-    return tuple(taken.values()), tuple(left_out)
-
-
-def _shadowed(instrument: Instrument) -> LeftOut:
-    return LeftOut(
-        instrument.venue_id,
-        instrument.native_name,
-        instrument.base,
-        AbsenceReason.DUPLICATE,
-        f"another contract is called {instrument.symbol}",
-    )
-
-
-def _preferred(one: Instrument, other: Instrument) -> tuple[Instrument, Instrument]:
-    """Return the instrument to keep and the other: the smaller multiplier stays."""
-    return (other, one) if other.multiplier < one.multiplier else (one, other)
-
-
-def _duplicate(lost: Instrument, kept: Instrument) -> LeftOut:
-    return LeftOut(
-        lost.venue_id,
-        lost.native_name,
-        lost.base,
-        AbsenceReason.DUPLICATE,
-        f"{kept.native_name} is used",
-    )
-
-
-def read_market(entry: CatalogEntry, market: Row) -> Instrument | LeftOut:
-    """Read one row of a venue's list."""
-    rows = {"market": market}
-    native_name = value_at(rows, entry.market.native_name)
-    raw_base = value_at(rows, entry.market.raw_base)
-    if not isinstance(native_name, str) or not isinstance(raw_base, str):
-        return LeftOut(
-            entry.venue_id, str(native_name), None, AbsenceReason.MALFORMED, "no name"
-        )
-    base, multiplier = split_name(raw_base)
-    absence = _absence(entry, market)
-    if absence is not None:
-        return LeftOut(entry.venue_id, native_name, base, *absence)
-    try:
-        return _instrument(entry, market, native_name, base, multiplier)
-    except (MalformedError, InvalidOperation) as error:
-        reason, detail = AbsenceReason.MALFORMED, str(error)
-        return LeftOut(entry.venue_id, native_name, base, reason, detail)
-
-
-def _absence(entry: CatalogEntry, market: Row) -> tuple[AbsenceReason, str] | None:
-    """Return why a contract stays out, None if it does not."""
-    return _foreign_kind(entry, market) or _bad_state(entry, market)
-
-
-def _foreign_kind(entry: CatalogEntry, market: Row) -> tuple[AbsenceReason, str] | None:
-    if market.get("future") or market.get("expiry") is not None:
-        return AbsenceReason.DATED, str(market.get("expiryDatetime") or "")
-    if market.get("swap") is not True or market.get("linear") is not True:
-        return AbsenceReason.NOT_LINEAR, str(market.get("type") or "")
-    if entry.quote not in {market.get("quote"), market.get("settle")}:
-        return AbsenceReason.OTHER_QUOTE, str(market.get("quote"))
-    if market.get("quote") != market.get("settle"):
-        return AbsenceReason.NOT_LINEAR, f"settles in {market.get('settle')}"
-    return None
-
-
-def _bad_state(entry: CatalogEntry, market: Row) -> tuple[AbsenceReason, str] | None:
-    for rule in entry.market.absences:
-        detail = _excluded_by(rule, market)
-        if detail is not None:
-            return rule.reason, detail
-    if market.get("active") is False:
-        status = value_at(market, "info.status")
-        return AbsenceReason.INACTIVE, "" if status is None else str(status)
-    return None
-
-
-def _excluded_by(rule: AbsenceRule, market: Row) -> str | None:
-    """Return the value that excludes a contract, None if the rule lets it pass."""
-    found = value_at({"market": market}, rule.path)
-    text = "" if found is None else str(found)
-    if rule.values is None:
-        return text or None
-    if (text in rule.values) is rule.is_allow_list:
-        return None
-    return rule.path.rpartition(".")[2] if text == "True" else text
-
-
-def _instrument(
-    entry: CatalogEntry,
-    market: Row,
-    native_name: str,
-    base: Base,
-    multiplier: Decimal,
-) -> Instrument:
-    unit = Decimal(1)
-    if entry.market.has_contract_size:
-        unit = _positive(market, "contractSize")
-    scale = unit * multiplier
-    least, most = (
-        number_at(market, f"limits.amount.{end}") or None for end in ("min", "max")
-    )
-    cost = number_at(market, "limits.cost.min") or entry.market.min_notional_usd
-    return Instrument(
-        venue_id=entry.venue_id,
-        symbol=str(market["symbol"]),
-        native_name=native_name,
-        base=base,
-        multiplier=multiplier,
-        quote=str(market["quote"]),
-        settle=str(market["settle"]),
-        unit=plain(unit),
-        lot_base=plain(_positive(market, "precision.amount") * scale),
-        price_tick=plain(_price_tick(entry, market)),
-        price_digits=entry.market.price_digits,
-        min_quantity_base=None if least is None else plain(least * scale),
-        max_quantity_base=None if most is None else plain(most * scale),
-        min_notional_usd=None if cost is None else plain(cost),
-        max_leverage=_max_leverage(entry, market),
-    )
-
-
-def _positive(row: Row, path: str) -> Decimal:
-    found = number_at(row, path)
-    if found is None or found <= 0:
-        message = f"{path} is {found}"
-        raise MalformedError(message)
-    return found
-
-
-def _price_tick(entry: CatalogEntry, market: Row) -> Decimal:
-    if entry.market.price_decimals is None:
-        return _positive(market, "precision.price")
-    most, path = entry.market.price_decimals
-    taken = number_at({"market": market}, path)
-    if taken is None or not 0 <= taken <= most:
-        message = f"{path} is {taken}"
-        raise MalformedError(message)
-    return Decimal(1).scaleb(int(taken) - most)
-
-
-def _max_leverage(entry: CatalogEntry, market: Row) -> Decimal | None:
-    listed = number_at(market, "limits.leverage.max")
-    if listed is None and entry.market.margin_fraction is not None:
-        fraction = number_at({"market": market}, entry.market.margin_fraction)
-        listed = 10_000 / fraction if fraction else None
-    return None if listed is None else plain(listed)
-
-
-# --- rates ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,8 +99,8 @@ def _snapshot(
         message = f"{per_interval} per {interval} is no rate"
         raise MalformedError(message)
     announced = _moment(number_at(rows, fields.next_funding))
-    if fields.intervals_call is not None and not _fits(announced, interval):
-        detail = f"a payment at {announced:%H:%M} fits no {interval} interval"
+    if fields.intervals_call is not None and not _fits(announced, interval, now):
+        detail = f"a payment at {announced:%H:%M} fits no interval of {interval}"
         return _skip(instrument, SkipReason.NO_INTERVAL, detail)
     return FundingSnapshot(
         instrument=instrument,
@@ -392,10 +145,16 @@ def _times(number: Decimal, unit: timedelta) -> timedelta:
     return timedelta(seconds=int(number * int(unit.total_seconds())))
 
 
-def _fits(moment: datetime | None, interval: timedelta) -> bool:
-    """Tell whether payments this far apart, counted from midnight, hit a moment."""
+def _fits(moment: datetime | None, interval: timedelta, now: datetime) -> bool:
+    """Tell whether a payment at a moment agrees with payments this far apart.
+
+    They count from midnight UTC, and the coming one is at most one interval away. A
+    list of intervals is minutes old, and venues change intervals by themselves.
+    """
     if moment is None:
         return True
+    if moment > now + interval + CLOCK_SLACK:
+        return False
     midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     past = (moment - midnight) % interval
     return min(past, interval - past) <= CLOCK_SLACK
@@ -508,7 +267,7 @@ def _levels(
 
 def _pair(level: Sequence[object]) -> tuple[Decimal, Decimal]:
     row = {"price": level[0], "quantity": level[1]}
-    return _positive(row, "price"), _positive(row, "quantity")
+    return positive_at(row, "price"), positive_at(row, "quantity")
 
 
 def read_settled(

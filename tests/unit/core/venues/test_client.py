@@ -13,8 +13,8 @@ from core.errors import TroubleKind, VenueError
 from core.model.units import VenueId
 from core.venues.catalog import BINANCE, VENUES
 from core.venues.client import failure_of, name_of, open_client
+from core.venues.fields import MalformedError
 from core.venues.http import VenueSession
-from core.venues.translate import MalformedError
 from tests.fakes.runtime import FakeClock
 
 VENUE = VenueId("binance")
