@@ -197,3 +197,32 @@ async def test_a_connection_that_cannot_be_reopened_is_tried_again(
         await connection.close()
 
     assert answer == (7,)
+
+
+async def test_a_foreign_lock_is_an_error_and_passes(
+    database: Database, path: Path
+) -> None:
+    """Somebody's database browser must not hang the bot, nor cost a row later."""
+    await database.write(lambda writer: writer.execute("PRAGMA busy_timeout = 20"))
+    foreign = sqlite3.connect(path, isolation_level=None)
+    foreign.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(StorageError, match="database is locked"):
+        await database.write(put)
+    foreign.execute("ROLLBACK")
+    foreign.close()
+    await database.write(put)
+
+    assert await database.read(keys) == ["key"]
+
+
+async def test_the_log_beside_the_file_stays_small(
+    database: Database, path: Path
+) -> None:
+    """A bot that runs for months must not fill the disk with its own log."""
+    for number in range(60):
+        text = partial(put, key=f"{number}", value="x" * 200_000)
+        await database.write(text)
+
+    log = path.with_name("paper.db-wal").stat().st_size
+    assert log < 6_000_000
