@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from core.execution.live import Agreed
     from core.execution.sizing import Docket
     from core.model.order import Payment
-    from core.model.trade import Trade
+    from core.model.trade import Trade, TradeLeg
     from core.model.units import TradeId
     from core.ports import Outbox
 
@@ -47,6 +47,8 @@ START_STEP = timedelta(milliseconds=250)
 READS_PER_CHECK = 3
 WATCH_AFTER_FENCE = timedelta(hours=24)
 """How long an order decided by "not found" is watched for a late fill."""
+PAID_LATE = timedelta(hours=2)
+"""How long after a trade's end its last payment is looked for."""
 RECENT = 50
 CLOSED_BY_HAND = "both legs were closed at the venues, not by me"
 CHECKING = "positions are being checked after a start"
@@ -201,8 +203,9 @@ class Reconciler:
         for trade in await self._world.trades.trades_in_progress():
             if trade.state is TradeState.OPEN:
                 await self._guarded(self._check(trade.trade_id), trade)
+        since = self._world.clock.now() - WATCH_AFTER_FENCE
         for trade in await self._world.trades.recent_trades(RECENT):
-            if trade.state.is_terminal:
+            if trade.state.is_terminal and trade.created_at >= since:
                 await self._guarded(self._check_ended(trade), trade)
         await self._welcome_back()
 
@@ -239,11 +242,19 @@ class Reconciler:
             await self._level(seen)
         elif seen.lost.first or seen.lost.second:
             await self._world.move(seen.docket, None, changed=trade)
+        elif trade.needs_attention and seen.foreign is None:
+            await self._calm(seen.docket)
         await self._world.orders.enrich(
             docket.trade,
             docket.intents,
             await self._world.trades.fills_of(docket.trade.trade_id),
         )
+
+    async def _calm(self, docket: Docket) -> None:
+        """Let go of a trade that is in order again, and turn its entries on."""
+        calm = replace(docket.trade, needs_attention=False, attention=None)
+        await self._world.move(docket, None, changed=calm)
+        await self._world.lift_instruments(docket.trade)
 
     async def _level(self, seen: Agreed) -> None:
         """Start to reduce the leg that has no counterpart any more (T17)."""
@@ -301,23 +312,33 @@ class Reconciler:
     # --- funding ----------------------------------------------------------------------
 
     async def book_funding(self) -> int:
-        """Store the payments of trades in progress once; return how many were new."""
-        trades = await self._world.trades.trades_in_progress()
+        """Store funding payments with their trades once; return how many were new.
+
+        Trades that ended lately are included: their last payment may show up late.
+        """
+        trades = await self._earning()
         booked = 0
         for venue_id, venue in self._world.venues.items():
-            legs = [
-                (trade, leg)
-                for trade in trades
-                for leg in trade.legs
-                if leg.instrument.venue_id == venue_id
-            ]
-            if not legs:
+            ours = [trade for trade in trades if _leg_on(trade, venue_id) is not None]
+            if not ours:
                 continue
-            since = min([await self._known_until(trade, venue_id) for trade, _ in legs])
-            payments = await asked(venue.payments(since)) or ()
-            ours = {leg.instrument.symbol: trade for trade, leg in legs}
-            booked += await self._book(payments, ours)
+            since = min([await self._known_until(trade, venue_id) for trade in ours])
+            payments = await asked(venue.payments(since))
+            mine = _with_trades(payments or (), ours)
+            if mine:
+                booked += await self._world.trades.book_payments(mine)
         return booked
+
+    async def _earning(self) -> tuple[Trade, ...]:
+        since = self._world.clock.now() - PAID_LATE
+        ended = [
+            trade
+            for trade in await self._world.trades.recent_trades(RECENT)
+            if trade.state.is_terminal
+            and trade.closed_at is not None
+            and trade.closed_at >= since
+        ]
+        return (*await self._world.trades.trades_in_progress(), *ended)
 
     async def _known_until(self, trade: Trade, venue_id: VenueId) -> datetime:
         """Return the moment after which payments may be new or still estimated."""
@@ -331,13 +352,26 @@ class Reconciler:
             return min(guessed) - timedelta(seconds=1)
         return max((paid.pay_at for paid in known), default=trade.created_at)
 
-    async def _book(self, payments: Iterable[Payment], ours: dict[str, Trade]) -> int:
-        mine = [
-            replace(paid, trade_id=ours[paid.symbol].trade_id)
-            for paid in payments
-            if paid.symbol in ours and paid.pay_at >= ours[paid.symbol].created_at
-        ]
-        return await self._world.trades.book_payments(mine) if mine else 0
+
+def _leg_on(trade: Trade, venue_id: VenueId) -> TradeLeg | None:
+    return next(
+        (leg for leg in trade.legs if leg.instrument.venue_id == venue_id), None
+    )
+
+
+def _with_trades(payments: Iterable[Payment], trades: Iterable[Trade]) -> list[Payment]:
+    """Return the payments that fell into a trade's life, with that trade."""
+    known = tuple(trades)
+    found = []
+    for paid in payments:
+        for trade in known:
+            leg = _leg_on(trade, paid.venue_id)
+            ended = trade.closed_at or paid.pay_at
+            is_here = leg is not None and leg.instrument.symbol == paid.symbol
+            if is_here and trade.created_at <= paid.pay_at <= ended:
+                found.append(replace(paid, trade_id=trade.trade_id))
+                break
+    return found
 
 
 def _items(summary: StartSummary) -> list[dict[str, str]]:

@@ -53,6 +53,7 @@ RATE_LIMIT_WAIT = timedelta(seconds=5)
 RATE_LIMITED = "rate_limit"
 HALTED = "orders to the venue are halted"
 NO_PRICE = "a venue shows no price to sell at"
+LEG_GONE = "one leg was closed at its venue, so I closed the other"
 HEDGED_AGAIN = "the legs were made equal again"
 
 
@@ -207,7 +208,7 @@ async def rebalance(
     trade, held = docket.trade, seen.held
     is_zero = zeros(trade, held)
     if all(is_zero):
-        why = "you closed it" if trade.close_target_base is not None else HEDGED_AGAIN
+        why = "you closed it" if trade.close_target_base is not None else LEG_GONE
         await endings.closed(world, docket, "T32", why)
         return GO
     if any(is_zero) or not is_level(trade, held, may_add=False):

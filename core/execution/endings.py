@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.execution import facts
-from core.execution.sizing import ZERO, cash_usd, fees_usd
+from core.execution.sizing import ZERO, Docket, cash_usd, fees_usd
 from core.limits import next_cooldown, pair_of
 from core.model.alert import AlertKind
+from core.model.trade import TradeState
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from core.execution.preflight import Refused
-    from core.execution.sizing import Docket
     from core.execution.world import World
     from core.model.control import Cooldown
     from core.model.trade import Trade
+
+
+MISSES_ALLOWED = 3
+MISSES_WITHIN = timedelta(hours=1)
+RECENT = 20
 
 
 async def not_opened(
@@ -25,7 +31,8 @@ async def not_opened(
 ) -> Docket:
     """End an entry that holds nothing, with its reason and what it cost."""
     docket = await world.enriched(docket) if docket.was_filled else docket
-    cooldown = await _pause(world, docket.trade) if docket.was_filled else None
+    is_incident = docket.was_filled or await _is_third_miss(world, docket)
+    cooldown = await _pause(world, docket.trade) if is_incident else None
     more = {
         **facts.known(
             reason=refused.reason,
@@ -45,6 +52,21 @@ async def not_opened(
         tell=(world.result(AlertKind.NOT_OPENED, more),),
         cooldown=cooldown,
     )
+
+
+async def _is_third_miss(world: World, docket: Docket) -> bool:
+    """Tell whether the pair's first leg was ordered for nothing three times in 1 h."""
+    if not docket.intents:
+        return False
+    since, missed = world.clock.now() - MISSES_WITHIN, 1
+    for other in await world.trades.recent_trades(RECENT):
+        is_same = other.base == docket.trade.base and pair_of(other) == pair_of(
+            docket.trade
+        )
+        if is_same and other.state is TradeState.ABORTED and other.created_at > since:
+            orders = await world.intents.intents_of(other.trade_id)
+            missed += bool(orders) and not Docket(other, orders).was_filled
+    return missed >= MISSES_ALLOWED
 
 
 async def _pause(world: World, trade: Trade) -> Cooldown:
