@@ -27,17 +27,25 @@ def free_bytes(folder: Path) -> int:
 
 
 def prepare_folder(folder: Path) -> None:
-    """Create the folder, or make it private if it is ours.
+    """Create the folder for us alone, or check the one that is there.
+
+    The mode of an existing folder is not touched: it may hold other things than ours,
+    and our files in it are private by themselves.
 
     Raises:
-        StorageError: it cannot be made, or it belongs to another user.
+        StorageError: it cannot be made, or others may replace files in it.
     """
     try:
         folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-        make_private(folder, _PRIVATE_FOLDER)
+        found = _own(folder)
     except OSError as error:
         message = f"The data folder {folder} cannot be used: {error.strerror}."
         raise StorageError(message) from error
+    if found.st_mode & stat.S_IWOTH:
+        message = (
+            f"Everybody may write to the data folder {folder}; use one of your own."
+        )
+        raise StorageError(message)
 
 
 def prepare_file(path: Path) -> None:
@@ -54,25 +62,24 @@ def prepare_file(path: Path) -> None:
         for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
             each = path.with_name(name)
             if each.exists():
-                make_private(each, _PRIVATE_FILE)
+                _make_private(each)
     except OSError as error:
         message = f"The database {path} cannot be opened: {error.strerror}."
         raise StorageError(message) from error
 
 
-def make_private(path: Path, mode: int) -> None:
-    """Take away what group and world may do.
+def _make_private(path: Path) -> None:
+    found = _own(path)
+    if stat.S_IMODE(found.st_mode) != _PRIVATE_FILE:
+        path.chmod(_PRIVATE_FILE)
 
-    Raises:
-        StorageError: the path belongs to another user.
-        OSError: the mode cannot be changed.
-    """
+
+def _own(path: Path) -> os.stat_result:
     found = path.stat()
     if found.st_uid != os.geteuid():
         message = f"{path} belongs to another user; carrybot does not use it."
         raise StorageError(message)
-    if stat.S_IMODE(found.st_mode) != mode:
-        path.chmod(mode)
+    return found
 
 
 def check_room(folder: Path, free: int) -> None:

@@ -69,6 +69,18 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         prepare_folder(tmp_path / "file" / "data")
 
 
+def test_a_folder_open_to_everybody_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """Others could swap our record; closing /tmp for all would be worse."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+
+    with pytest.raises(StorageError, match="Everybody may write to the data folder"):
+        prepare_folder(shared)
+
+    assert shared.stat().st_mode & 0o7777 == 0o1777
+
+
 def test_a_database_that_is_a_folder_is_named(tmp_path: Path) -> None:
     """A wrong path gets a sentence, not a stack trace."""
     with pytest.raises(StorageError, match="cannot be opened: Is a directory"):
