@@ -21,6 +21,7 @@ MAX_CELLS = 33
 TOKEN_CELLS = 8
 UNKNOWN = "-"
 _PRICE_DIGITS = 5
+_NEARLY_NOTHING = "~0"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -102,7 +103,7 @@ def _rounded_usd(size: Decimal) -> str:
         return "0"
     if size >= 1000:  # noqa: PLR2004 -- cents mean nothing beside thousands
         return f"{size:,.0f}"
-    if size >= Decimal("0.005"):
+    if size >= Decimal("0.01"):
         return f"{size:.2f}"
     if size >= Decimal("0.0001"):
         return plain(significant(size, 2))
@@ -141,7 +142,11 @@ def gain_cell(value: Decimal | None, width: int = 7) -> str:
     shown = usd_cell(value, is_signed=True).replace("$", "").replace(",", "")
     if len(shown) <= width:
         return shown
-    return f"{shown[0]}{abs(value) / 1000:.0f}k"
+    size, sign = abs(value), "-" if value < 0 else "+"
+    for least, unit in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if size >= least:
+            return f"{sign}{min(size / least, Decimal(9999)):.0f}{unit}"
+    return shown[:width]
 
 
 # --- rates ----------------------------------------------------------------------------
@@ -176,7 +181,8 @@ def rate_cell(
     percent = per_hour * hours * 100
     sign = ascii_minus(_sign(percent, is_signed=is_signed))
     room = width - len(sign)
-    return sign + _short_percent(abs(percent), room)
+    shown = _short_percent(abs(percent), room)
+    return shown if shown == _NEARLY_NOTHING else sign + shown
 
 
 def _short_percent(size: Decimal, room: int) -> str:
@@ -184,7 +190,7 @@ def _short_percent(size: Decimal, room: int) -> str:
         return "0"
     text = f"{size:.{_places(size)}f}".removeprefix("0")
     if not any(one in "123456789" for one in text):
-        return "~0"
+        return _NEARLY_NOTHING
     return text if len(text) <= room else ">" + "9" * (room - 1)
 
 
