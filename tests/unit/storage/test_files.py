@@ -70,7 +70,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_open_to_everybody_is_refused_and_left_alone(tmp_path: Path) -> None:
-    """Others could swap our record; closing /tmp for all would be worse."""
+    """Others could swap our record; closing a shared folder would be worse."""
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o1777)
