@@ -6,6 +6,7 @@ rest. A time-out means that the outcome is unknown, never that nothing was sent.
 
 from __future__ import annotations
 
+import asyncio
 import html
 import logging
 import os
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import httpx
 from telegram import (
@@ -143,6 +145,9 @@ class Messenger:
         self.bot = bot
         self._cards = cards
         self._clock = clock
+        self._turns: WeakValueDictionary[tuple[ChatId, MessageId], asyncio.Lock] = (
+            WeakValueDictionary()
+        )
         self._written: dict[ChatId, float] = {}
         self._edited: OrderedDict[tuple[ChatId, MessageId], tuple[float, int]] = (
             OrderedDict()
@@ -164,7 +169,17 @@ class Messenger:
     async def edit(
         self, card: Card, *, chat_id: ChatId, user_id: UserId, message_id: MessageId
     ) -> Delivery:
-        """Show a card in place of another; a vanished target gives a new message."""
+        """Show a card in place of another; a vanished target gives a new message.
+
+        Edits of one message go out one after the other: the last one asked for stays.
+        """
+        key = (chat_id, message_id)
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            return await self._edit_in_turn(card, chat_id, user_id, message_id)
+
+    async def _edit_in_turn(
+        self, card: Card, chat_id: ChatId, user_id: UserId, message_id: MessageId
+    ) -> Delivery:
         if self._shows(card, chat_id, message_id):
             return Sent(message_id)
         await self._store(card, chat_id, user_id, message_id)

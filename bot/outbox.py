@@ -48,6 +48,21 @@ class _Chat:
     is_busy: bool = False
     is_blocked: bool = False
     failing_since: datetime | None = None
+    back_at: datetime | None = None
+    """When an outage ended whose news has not been summed up yet."""
+    away: timedelta = timedelta(0)
+    """How long that outage was."""
+
+    def works(self, now: datetime) -> None:
+        """Note that a message got through."""
+        since, self.failing_since = self.failing_since, None
+        if since is not None and now - since >= OUTAGE:
+            self.back_at, self.away = now, now - since
+
+    def is_after_outage(self, now: datetime) -> bool:
+        """Tell whether the first words after an outage are still to be said."""
+        since = self.failing_since
+        return self.back_at is not None or (since is not None and now - since >= OUTAGE)
 
 
 class Courier:
@@ -144,7 +159,7 @@ class Courier:
     async def _record(self, chat: _Chat, item: OutboxItem, result: Delivery) -> None:
         match result:
             case Sent():
-                chat.failing_since = None
+                chat.works(self._clock.now())
                 await self._outbox.sent(item.item_id, result.message_id)
             case TooFast():
                 until = self._clock.now() + result.wait
@@ -180,23 +195,28 @@ class Courier:
         self, chat: _Chat, item: OutboxItem, items: Sequence[OutboxItem]
     ) -> list[OutboxItem]:
         """Return what one summary replaces: new messages that are not critical."""
-        since = chat.failing_since
-        if since is None or self._clock.now() - since < OUTAGE:
+        now = self._clock.now()
+        if item.alert.edits_message_id is not None or not chat.is_after_outage(now):
             return []
-        if item.alert.edits_message_id is not None:
-            return []
+        until = chat.back_at or now
         missed = [
             each
             for each in items
             if each.alert.edits_message_id is None
             and each.alert.level is not AlertLevel.CRITICAL
+            and each.alert.created_at <= until
         ]
-        return missed if len(missed) >= SUMMARY_FROM else []
+        if len(missed) >= SUMMARY_FROM:
+            return missed
+        if item in missed:
+            chat.back_at = None
+        return []
 
     async def _summarise(self, chat: _Chat, missed: Sequence[OutboxItem]) -> None:
         look = self._look()
         cards = [alert_card(look, item.alert) for item in missed]
-        away = self._clock.now() - (chat.failing_since or self._clock.now())
+        now = self._clock.now()
+        away = chat.away if chat.failing_since is None else now - chat.failing_since
         card = missed_card(cards, away)
         chat_id = missed[0].chat_id
         result = await self._messenger.send(
@@ -205,6 +225,6 @@ class Courier:
         if not isinstance(result, Sent):
             await self._record(chat, missed[0], result)
             return
-        chat.failing_since = None
+        chat.failing_since = chat.back_at = None
         for item in missed:
             await self._outbox.sent(item.item_id, result.message_id)

@@ -63,6 +63,11 @@ class Schedule:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
+    @property
+    def is_running(self) -> bool:
+        """Tell whether timers are counting."""
+        return bool(self._scheduler.running)
+
     async def ask(self, timer: Timer) -> bool:
         """Start a timer's work unless it still runs; tell whether it was started."""
         running = self._running.get(timer.name)

@@ -61,7 +61,9 @@ class Poller:
         self._task = self._tasks.start(self._run(), name="telegram polling")
 
     async def restart(self) -> None:
-        """Drop a poll that may hang and begin anew."""
+        """Drop a poll that may hang and begin anew; nothing if it never began."""
+        if self._task is None:
+            return
         await self._end()
         self.start()
 

@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.cards.alert import alert_card
+from bot.cards.card import Card
+from bot.cards.look import Look
+from bot.outbox import OUTAGE, PARKED, Courier
+from core.model.alert import Alert, AlertKind, AlertLevel
+from core.model.units import ChatId, MessageId, Mode
+from core.runtime import Nursery
+from storage.database import Database
+from storage.outbox import SqliteOutbox
+from tests.fakes.runtime import CountedIds, settle
+from tests.unit.bot.telegram_line import ANNA, VERA, open_line
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from bot.messenger import Messenger
+    from sandbox.telegram import TelegramStandIn
+    from tests.fakes.runtime import FakeClock
+
+SECOND = timedelta(seconds=1)
+
+
+@dataclass
+class Post:
+    """A courier between a real outbox on disk and the stand-in."""
+
+    courier: Courier
+    outbox: SqliteOutbox
+    nursery: Nursery
+    telegram: TelegramStandIn
+    clock: FakeClock
+    messenger: Messenger
+    count: int = 0
+
+    async def put(
+        self,
+        name: str,
+        *,
+        level: AlertLevel = AlertLevel.TRADE,
+        chat: int | None = ANNA,
+        edits: int | None = None,
+    ) -> None:
+        """Store an alert whose card shows this name."""
+        self.count += 1
+        await self.outbox.put(
+            Alert(
+                kind=AlertKind.PAUSED,
+                level=level,
+                dedupe_key=f"{name}:{self.count}",
+                facts={"reason": name},
+                created_at=self.clock.now(),
+                chat_id=None if chat is None else ChatId(chat),
+                edits_message_id=None if edits is None else MessageId(edits),
+            )
+        )
+
+    async def round(self) -> None:
+        """Run one round and let its deliveries finish."""
+        await self.courier.round()
+        await self.nursery.drain(timedelta(seconds=5))
+
+    async def rounds(self, count: int, every: timedelta = SECOND) -> None:
+        """Run rounds with time between them."""
+        for _ in range(count):
+            await self.round()
+            await self.clock.advance(every)
+
+    def names(self, chat: int = ANNA) -> list[str]:
+        """Return the names of the delivered alerts, in order."""
+        firsts = [m.text.splitlines()[0] for m in self.telegram.messages(chat)]
+        return [
+            line.removeprefix("⚠️ Entries are paused: ").split(" · ")[0]
+            for line in firsts
+        ]
+
+
+@asynccontextmanager
+async def open_post(folder: Path) -> AsyncIterator[Post]:
+    """Open an outbox whose only owner is Anna, and a courier for it."""
+    async with open_line() as line:
+        clock, ids = line.clock, CountedIds()
+        database = await Database.open(folder / "paper.db", clock=clock)
+        outbox, nursery = SqliteOutbox(database, [ChatId(ANNA)]), Nursery()
+
+        def look() -> Look:
+            return Look(Mode.PAPER, {}, clock.now(), ids.short())
+
+        courier = Courier(
+            outbox=outbox,
+            messenger=line.messenger,
+            look=look,
+            clock=clock,
+            tasks=nursery,
+        )
+        try:
+            yield Post(courier, outbox, nursery, line.stand_in, clock, line.messenger)
+        finally:
+            await nursery.cancel()
+            await database.close()
+
+
+@pytest.fixture
+async def post(tmp_path: Path) -> AsyncIterator[Post]:
+    """Give a courier."""
+    async with open_post(tmp_path) as opened:
+        yield opened
+
+
+async def test_critical_news_overtakes_the_rest_and_each_class_keeps_its_order(
+    post: Post,
+) -> None:
+    """Whoever is not hedged must hear of it before any opportunity."""
+    await post.put("info", level=AlertLevel.INFO)
+    await post.put("spread", level=AlertLevel.OPPORTUNITY)
+    await post.put("first", level=AlertLevel.TRADE)
+    await post.put("second", level=AlertLevel.TRADE)
+    await post.put("naked", level=AlertLevel.CRITICAL)
+    await post.rounds(5)
+
+    assert post.names() == ["naked", "first", "second", "spread", "info"]
+    assert await post.outbox.depth() == (0, None)
+
+
+async def test_a_chat_gets_at_most_one_message_a_second(post: Post) -> None:
+    """Faster, and Telegram silences the chat for half a minute."""
+    await post.put("one")
+    await post.put("two")
+    await post.rounds(3, every=timedelta(seconds=0.25))
+    assert post.names() == ["one"]
+
+    await post.clock.advance(SECOND)
+    await post.round()
+
+    assert post.names() == ["one", "two"]
+
+
+async def test_an_alert_without_chat_reaches_every_owner_and_no_viewer(
+    post: Post,
+) -> None:
+    """Owners answer for the money."""
+    await post.put("for owners", chat=None)
+    await post.round()
+
+    assert post.names() == ["for owners"]
+    assert post.names(VERA) == []
+
+
+async def test_forty_messages_and_a_429_lose_nothing_and_keep_their_order(
+    post: Post,
+) -> None:
+    """A busy hour must not cost news."""
+    post.telegram.faults.add("sendMessage", "retry_after", times=1, param=30)
+    for number in range(20):
+        await post.put(f"{number}")
+    await post.put("naked", level=AlertLevel.CRITICAL)
+    await post.rounds(10)
+    assert post.names() == []
+
+    await post.rounds(45)
+
+    assert post.names() == ["naked", *(str(number) for number in range(20))]
+
+
+async def test_one_waiting_chat_does_not_hold_up_another(post: Post) -> None:
+    """Telegram limits chats one by one, and so do we."""
+    post.telegram.faults.add("sendMessage", "retry_after", times=1, param=30)
+    await post.put("slow chat", chat=ANNA)
+    await post.round()
+    await post.put("other chat", chat=VERA)
+    await post.round()
+
+    assert post.names(VERA) == ["other chat"]
+    assert post.names(ANNA) == []
+
+
+async def test_a_lost_network_is_tried_again_after_1_2_5_10_and_30_seconds(
+    post: Post,
+) -> None:
+    """Patient enough for the network, quick enough for a person."""
+    post.telegram.faults.add("sendMessage", "status_500", times=6)
+    await post.put("at last")
+    start, tries = post.clock.now(), []
+    for _ in range(400):
+        before = len([c for c in post.telegram.calls if c.method == "sendMessage"])
+        await post.round()
+        after = len([c for c in post.telegram.calls if c.method == "sendMessage"])
+        if after > before:
+            tries.append((post.clock.now() - start).total_seconds())
+        await post.clock.advance(timedelta(seconds=0.25))
+
+    assert tries == [0, 1, 3, 8, 18, 48, 78]
+    assert post.names() == ["at last"]
+
+
+async def test_a_blocked_bot_parks_the_chat_until_the_person_writes(
+    post: Post,
+) -> None:
+    """Knocking on a closed door every second helps nobody."""
+    post.telegram.block(ANNA)
+    await post.put("news")
+    await post.rounds(20)
+    sends = [c for c in post.telegram.calls if c.method == "sendMessage"]
+    assert len(sends) == 1
+
+    post.telegram.unblock(ANNA)
+    await post.courier.heard_from(ChatId(ANNA))
+    await post.round()
+
+    assert post.names() == ["news"]
+
+
+async def test_a_parked_chat_is_tried_again_after_an_hour_by_itself(
+    post: Post,
+) -> None:
+    """Nobody has to write first for news to come back."""
+    post.telegram.block(ANNA)
+    await post.put("news")
+    await post.round()
+    post.telegram.unblock(ANNA)
+    await post.clock.advance(PARKED)
+    await post.round()
+
+    assert post.names() == ["news"]
+
+
+async def test_progress_edits_its_message_and_the_newest_wins(post: Post) -> None:
+    """Between two looks only the last state matters."""
+    await post.put("confirm card")
+    await post.round()
+    message = post.telegram.messages(ANNA)[0]
+    await post.put("leg 1", edits=message.id)
+    await post.put("leg 2", edits=message.id)
+    await post.rounds(4)
+
+    edits = [c for c in post.telegram.calls if c.method == "editMessageText"]
+    assert post.names() == ["leg 2"]
+    assert len(edits) == 1
+
+
+async def test_two_edits_of_one_message_are_a_second_and_a_half_apart(
+    post: Post,
+) -> None:
+    """Telegram refuses faster ones."""
+    await post.put("confirm card")
+    await post.round()
+    message = post.telegram.messages(ANNA)[0]
+    await post.put("leg 1", edits=message.id)
+    await post.round()
+    await post.put("leg 2", edits=message.id)
+    await post.rounds(2, every=timedelta(seconds=0.75))
+    assert post.names() == ["leg 1"]
+
+    await post.rounds(1)
+
+    assert post.names() == ["leg 2"]
+
+
+async def test_a_lost_edit_target_becomes_a_new_message(post: Post) -> None:
+    """The result of a trade arrives even if its card was deleted."""
+    await post.put("opened", edits=4711)
+    await post.round()
+
+    assert post.names() == ["opened"]
+
+
+async def test_after_an_outage_one_summary_comes_and_then_what_is_critical(
+    post: Post,
+) -> None:
+    """Ten minutes without Telegram must not end in a burst of old news."""
+    post.telegram.faults.add("sendMessage", "status_500", times=8)
+    for name in ("opened", "closed", "venue back"):
+        await post.put(name)
+    await post.rounds(int(OUTAGE.total_seconds()) + 20)
+    await post.put("naked", level=AlertLevel.CRITICAL)
+    await post.rounds(60)
+
+    messages = [m.text for m in post.telegram.messages(ANNA)]
+    assert len(messages) == 2
+    summary = next(text for text in messages if "Meanwhile" in text)
+    for name in ("opened", "closed", "venue back"):
+        assert name in summary
+    assert any("naked" in text for text in messages)
+    assert await post.outbox.depth() == (0, None)
+
+
+async def test_a_message_telegram_will_never_take_is_given_up_and_logged(
+    post: Post, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One broken message must not block the queue behind it for ever."""
+
+    def rendered(look: Look, alert: Alert) -> Card:
+        is_broken = alert.facts["reason"] == "broken"
+        return Card(html="") if is_broken else alert_card(look, alert)
+
+    monkeypatch.setattr("bot.outbox.alert_card", rendered)
+    await post.put("broken")
+    await post.put("fine")
+    await post.rounds(12)
+
+    assert post.names() == ["fine"]
+    assert any("dropped" in record.getMessage() for record in caplog.records)
+
+
+async def test_the_loop_delivers_by_itself(post: Post) -> None:
+    """Storing a message is all a stage has to do."""
+    post.nursery.start(post.courier.run(), name="outbox")
+    await settle()
+    await post.put("hello")
+    for _ in range(20):
+        await post.clock.advance(timedelta(seconds=0.25))
+        await settle()
+        if post.names():
+            break
+        await post.telegram.memory.pulse.until(post.names, 0.05)
+
+    assert post.names() == ["hello"]
