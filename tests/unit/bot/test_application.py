@@ -254,9 +254,7 @@ async def test_owners_and_viewers_see_the_commands_they_may_use(bot: Bot) -> Non
     """A viewer's menu without /open raises no false hope; strangers see none."""
     memory = bot.telegram.memory
     menus = {
-        user_id: {
-            each["command"] for each in commands_seen_by(bot.telegram.memory, user_id)
-        }
+        user_id: {one["command"] for one in commands_seen_by(memory, user_id)}
         for user_id in (ANNA, VERA, STRANGER)
     }
 
