@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, get_args
+
+import pytest
+
+from bot.settings import KNOWN_VENUES, Settings, load_settings
+from bot.wiring import running, scanning
+from core.errors import StorageError
+from core.venues.catalog import VENUES
+from sandbox.app import SandboxServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+ANNA = 1001
+
+
+@pytest.fixture
+async def box() -> AsyncIterator[SandboxServer]:
+    """Serve the pretend world; Anna has pressed Start."""
+    async with SandboxServer() as opened:
+        opened.telegram.start_chat(ANNA)
+        opened.telegram.flood_control = False
+        yield opened
+
+
+def settings_for(box: SandboxServer, folder: Path) -> Settings:
+    """Return settings that point into the pretend world."""
+    venues = {f"CARRY_{each.upper()}_URL": box.venue_url(each) for each in KNOWN_VENUES}
+    return load_settings(
+        {
+            **venues,
+            "CARRY_ENV_FILE": "",
+            "CARRY_TELEGRAM_TOKEN": box.token,
+            "CARRY_TELEGRAM_API_URL": box.telegram_url,
+            "CARRY_OWNER_IDS": str(ANNA),
+            "CARRY_DATA_DIR": str(folder),
+        }
+    )
+
+
+def test_settings_know_exactly_the_venues_of_the_catalog() -> None:
+    """A venue nobody can configure, or one nobody can read, would be a dead name."""
+    field = Settings.model_fields["venues"]
+    names = next(
+        get_args(get_args(part)[0]) for part in [field.annotation] if get_args(part)
+    )
+
+    assert set(KNOWN_VENUES) == set(VENUES) == set(names)
+    for name in KNOWN_VENUES:
+        assert f"{name}_url" in Settings.model_fields
+
+
+async def test_one_scan_needs_no_folder_and_no_chat(
+    box: SandboxServer, tmp_path: Path
+) -> None:
+    """Looking must work beside a running bot, and before there is one."""
+    settings = settings_for(box, tmp_path / "data")
+    async with scanning(settings) as scanner:
+        result = await scanner.scan()
+
+    assert result.has_answer
+    assert result.opportunities[0].base == "KAITO"
+    assert not (tmp_path / "data").exists()
+    assert list(box.telegram.calls) == []
+
+
+async def test_the_bot_answers_in_chat_and_ends_without_leftovers(
+    box: SandboxServer, tmp_path: Path
+) -> None:
+    """Everything at once: storage, venues, engine, chat; then nothing stays behind."""
+    before = len(asyncio.all_tasks())
+    async with running(settings_for(box, tmp_path)):
+        await asyncio.wait_for(box.telegram.ready.wait(), 10)
+        box.telegram.say(ANNA, "/help")
+        await box.telegram.wait_message(ANNA, "/top")
+        box.telegram.say(ANNA, "/health")
+        await box.telegram.wait_message(ANNA, "venues fine")
+
+    assert len(asyncio.all_tasks()) <= before + 1
+    assert (tmp_path / "paper.db").exists()
+    assert box.telegram.lint() == []
+
+
+async def test_a_second_bot_on_the_same_folder_is_refused_in_one_sentence(
+    box: SandboxServer, tmp_path: Path
+) -> None:
+    """Two processes on one book would trade twice."""
+    settings = settings_for(box, tmp_path)
+    async with running(settings):
+        with pytest.raises(StorageError) as caught:
+            async with running(settings):
+                pass
+
+    assert str(caught.value).count(".") <= 2
+
+
+async def test_the_bot_starts_again_where_it_was(
+    box: SandboxServer, tmp_path: Path
+) -> None:
+    """A pause survives the process that was told of it."""
+    settings = settings_for(box, tmp_path)
+    async with running(settings):
+        await asyncio.wait_for(box.telegram.ready.wait(), 10)
+        box.telegram.say(ANNA, "/pause")
+        await box.telegram.wait_message(ANNA, "paused")
+    async with running(settings) as again:
+        health = await again.engine.health()
+        assert any(halt.key == "pause" for halt in health.halts)
+
+
+async def test_the_process_is_up_and_sees_the_market_without_telegram(
+    box: SandboxServer, tmp_path: Path
+) -> None:
+    """Venues are watched and trades looked after before anybody can be told."""
+    box.telegram.faults.add("getMe", "status_500", times=1000)
+    async with running(settings_for(box, tmp_path)) as bot:
+        result = await bot.engine.scan()
+        assert result.has_answer
