@@ -1,0 +1,347 @@
+"""The whole bot and the whole pretend world in one process, and what people do there.
+
+The bot is put together by its own wiring and speaks HTTP to the sandbox through the
+real ccxt and python-telegram-bot; its files lie in a folder of the test. Its clock
+shows the sandbox's pretend time, which stands still until a test lets it pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from bot.access import Pace
+from bot.settings import load_settings
+from bot.wiring import _hold, running
+from core.model.units import Base
+from sandbox.app import SandboxServer
+from sandbox.clock import SandboxClock
+
+FLAT = Decimal("0.0000125")
+"""The hourly rate of a token that nobody leans on."""
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from bot.settings import Settings
+    from bot.wiring import Running
+    from core.engine import Engine
+    from core.model.opportunity import Opportunity, ScanResult
+    from core.model.trade import Trade
+    from core.model.units import VenueId
+    from core.venues.paper import PaperVenue
+    from sandbox.telegram import TelegramStandIn
+    from sandbox.telegram.model import ChatMessage
+
+ANNA, BEN, VERA, STRANGER = 1001, 1003, 1002, 1666
+"""Two owners, a viewer and somebody nobody knows."""
+START_MS = 1795384333000  # 2026-11-22 21:52:13 UTC
+HASTE = 10
+"""Short waits take a tenth of their time."""
+SHORT = timedelta(seconds=2)
+PATIENCE_S = 10.0
+
+
+class HouseClock:
+    """The bot's clock over the sandbox's pretend time.
+
+    Waits up to `SHORT` end by themselves, ten times faster; longer ones (the end of a
+    quote, watchdogs, repairs) end when pretend time has passed.
+    """
+
+    def __init__(self, pretend: SandboxClock) -> None:
+        self._pretend = pretend
+        self._begun = time.monotonic()
+        self._jumped_s = 0.0
+        self._jump = asyncio.Event()
+
+    def now(self) -> datetime:
+        """Return the pretend moment."""
+        return datetime.fromtimestamp(self._pretend.now_ms() / 1000, UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that pass tenfold and jump with pretend time."""
+        return (time.monotonic() - self._begun) * HASTE + self._jumped_s
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Wait."""
+        if duration <= SHORT:
+            await asyncio.sleep(max(0.0, duration.total_seconds() / HASTE))
+            return
+        until = self.now() + duration
+        while self.now() < until:
+            await self._jump.wait()
+
+    def jump(self, duration: timedelta) -> None:
+        """Let pretend time pass at once."""
+        ms = duration // timedelta(milliseconds=1)
+        self._pretend.set_ms(self._pretend.now_ms() + ms)
+        self._jumped_s += duration.total_seconds()
+        self._jump.set()
+        self._jump = asyncio.Event()
+
+
+@dataclass
+class House:
+    """A sandbox, a bot on it, and the people who use it."""
+
+    box: SandboxServer
+    clock: HouseClock
+    settings: Settings
+    allowed: list[str] = field(default_factory=list)
+    """Parts of refusals that the test provokes on purpose."""
+    _open: AbstractAsyncContextManager[Running] | None = None
+    _bot: Running | None = None
+
+    # --- the bot ----------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the bot and wait until it has looked at the market once."""
+        self._open = running(self.settings, clock=self.clock)
+        self._bot = await self._open.__aenter__()
+        front = self._bot.frontend
+        await self.until(lambda: front.app.running)
+        await self.rest()
+        self.clock.jump(timedelta(seconds=1))
+
+    async def stop(self) -> None:
+        """End the bot in order."""
+        opened, self._open, self._bot = self._open, None, None
+        if opened is not None:
+            await opened.__aexit__(None, None, None)
+
+    async def restart(self) -> None:
+        """End the bot and start it again on the same files."""
+        await self.stop()
+        self.clock.jump(timedelta(seconds=1))
+        await self.start()
+
+    @property
+    def bot(self) -> Running:
+        """Return the running bot."""
+        assert self._bot is not None, "the bot is not running"
+        return self._bot
+
+    @property
+    def engine(self) -> Engine:
+        """Return the running bot's engine."""
+        return self.bot.engine
+
+    @property
+    def accounts(self) -> Mapping[VenueId, PaperVenue]:
+        """Return the pretend accounts."""
+        return self.engine._parts.accounts  # type: ignore[return-value]  # paper mode
+
+    @property
+    def telegram(self) -> TelegramStandIn:
+        """Return the pretend Telegram."""
+        return self.box.telegram
+
+    # --- time -------------------------------------------------------------------------
+
+    async def until(self, holds: Callable[[], object], why: str = "") -> None:
+        """Wait until something holds.
+
+        Raises:
+            AssertionError: it never did.
+        """
+        end = time.monotonic() + PATIENCE_S
+        while not holds():
+            assert time.monotonic() < end, f"never: {why or holds}"
+            await asyncio.sleep(0.003)
+
+    async def settle(self) -> None:
+        """Wait until every update is taken and every handler is done."""
+        await self.until(self._has_heard, "updates are still being handled")
+
+    async def rest(self) -> None:
+        """Wait until nothing is under way any more: handlers, trades, messages."""
+        end = time.monotonic() + PATIENCE_S
+        while not await self._is_at_rest():
+            assert time.monotonic() < end, f"never at rest: {self._doing()}"
+            await asyncio.sleep(0.01)
+
+    def _has_heard(self) -> bool:
+        front = self.bot.frontend
+        return (
+            not self.telegram.memory.updates.pending
+            and front.app.update_queue.empty()
+            and not front.app.update_processor.current_concurrent_updates
+            and not self._handlers()
+        )
+
+    def _handlers(self) -> list[str]:
+        """Name what the chat side is busy with, its endless poll apart."""
+        handlers: Any = self.bot.frontend._tasks
+        names = (task.get_name() for task in handlers._tasks)
+        return [name for name in names if name != "telegram polling"]
+
+    def _doing(self) -> str:
+        """Name what is still under way."""
+        names = (task.get_name() for task in self.engine._parts.nursery._tasks)
+        updates = len(self.telegram.memory.updates.pending)
+        return f"{[*self._handlers(), *names]}, {updates} updates"
+
+    async def _is_at_rest(self) -> bool:
+        if not self._has_heard() or self.engine._parts.nursery.running:
+            return False
+        waiting, _ = await self.engine._parts.outbox.depth()
+        busy = any(each.is_busy for each in self.bot.courier._chats.values())
+        return not (waiting or busy) and self._has_heard()
+
+    async def pass_time(self, duration: timedelta) -> None:
+        """Let pretend time pass; polling Telegram went on all the while."""
+        self.clock.jump(duration)
+        poller = self.bot.frontend.poller
+        poller.finished_at = self.clock.monotonic()
+        await asyncio.sleep(0)
+
+    async def scan(self) -> ScanResult:
+        """Scan as the timer does, pushes included."""
+        await self.engine.scan_if_idle()
+        await self.rest()
+        return self.ranking
+
+    async def hold(self) -> None:
+        """Pay and book funding and check positions as the timer does."""
+        await _hold(self.accounts, self.engine)
+        await self.rest()
+
+    # --- people -----------------------------------------------------------------------
+
+    def breathe(self) -> None:
+        """Forget how fast people were."""
+        self.bot.frontend._pace = Pace()
+
+    async def say(self, text: str, user: int = ANNA, **more: Any) -> ChatMessage:  # noqa: ANN401 - passed on
+        """Type something and return the bot's answer."""
+        self.breathe()
+        before = self.newest_id(user)
+        self.telegram.say(user, text, **more)
+        await self.settle()
+        found = self.card(user)
+        assert found.id > before, f"no answer to {text!r}"
+        return found
+
+    async def tap(
+        self, label: str, card: ChatMessage | None = None, user: int = ANNA
+    ) -> str:
+        """Tap a button of the newest card and return the toast."""
+        self.breathe()
+        message = card or self.card(user)
+        tap = self.telegram.tap(user, message.chat_id, message.id, label=label)
+        answer = await tap.answer()
+        await self.settle()
+        return answer.text
+
+    async def press(self, data: str, card: ChatMessage, user: int = ANNA) -> str:
+        """Tap a button that is not there (any more), by its data."""
+        self.breathe()
+        tap = self.telegram.tap(user, user, card.id, data=data)
+        answer = await tap.answer()
+        await self.settle()
+        return answer.text
+
+    def card(self, user: int = ANNA) -> ChatMessage:
+        """Return the newest message of the bot."""
+        return self.telegram.newest(user)
+
+    def cards(self, user: int = ANNA) -> list[ChatMessage]:
+        """Return all messages of the bot, oldest first."""
+        return [one for one in self.telegram.messages(user) if one.is_from_bot]
+
+    def newest_id(self, user: int = ANNA) -> int:
+        """Return the id of a chat's newest message, 0 for an empty chat."""
+        return max((one.id for one in self.telegram.messages(user)), default=0)
+
+    async def enter(self, words: str) -> ChatMessage:
+        """Quote a pair, confirm, and return the card of the outcome."""
+        card = await self.say(f"/open {words}")
+        await self.tap("Open $", card)
+        await self.rest()
+        return card
+
+    async def leave(self, words: str = "") -> ChatMessage:
+        """Close a pair and return the card of the outcome."""
+        card = await self.say(f"/close {words}".strip())
+        await self.tap("Close both", card)
+        await self.rest()
+        return card
+
+    # --- what is true -----------------------------------------------------------------
+
+    @property
+    def ranking(self) -> ScanResult:
+        """Return the last scan."""
+        result = self.engine.latest_scan()
+        assert result is not None
+        return result
+
+    def ranked(self, base: str) -> Opportunity | None:
+        """Return a token's place in the last ranking."""
+        found = [one for one in self.ranking.opportunities if one.base == Base(base)]
+        return found[0] if found else None
+
+    def truth(self, base: str) -> dict[str, Any]:
+        """Return what the sandbox knows of a token."""
+        return dict(self.box.control.truth()["tokens"][base])
+
+    async def trades(self) -> list[Trade]:
+        """Return every trade ever confirmed, newest first."""
+        return list(await self.engine._parts.trades.recent_trades(1000))
+
+    def only_tokens(self, *names: str) -> None:
+        """Flatten every spread but these tokens', so that little is worth a word."""
+        for base, facts in self.box.control.truth()["tokens"].items():
+            if base not in names:
+                for venue in facts["venues"]:
+                    self.box.world.set_rate(base, venue, FLAT)
+
+
+@asynccontextmanager
+async def open_house(folder: Path, **settings: object) -> AsyncIterator[House]:
+    """Open a sandbox and a bot on it; what the bot ever sent is checked at the end.
+
+    Args:
+        folder: where the bot keeps its files.
+        settings: names and values without prefix, over those every test uses.
+    """
+    still = SandboxClock(fixed_ms=START_MS)
+    async with SandboxServer(still) as box:
+        box.telegram.flood_control = False
+        box.telegram.add_user(BEN, "Ben", "owner")
+        for user in (ANNA, BEN, VERA):
+            box.telegram.start_chat(user)
+        environ = environment(box, folder) | {
+            f"CARRY_{name.upper()}": str(value) for name, value in settings.items()
+        }
+        house = House(box, HouseClock(still), load_settings(environ))
+        try:
+            await house.start()
+            yield house
+        finally:
+            await house.stop()
+        box.telegram.assert_clean(allow=house.allowed)
+
+
+def environment(box: SandboxServer, folder: Path) -> dict[str, str]:
+    """Return the settings of a bot that lives on a sandbox."""
+    return {
+        "CARRY_ENV_FILE": "",
+        "CARRY_TELEGRAM_TOKEN": box.token,
+        "CARRY_TELEGRAM_API_URL": box.telegram_url,
+        "CARRY_OWNER_IDS": f"{ANNA},{BEN}",
+        "CARRY_VIEWER_IDS": str(VERA),
+        "CARRY_DATA_DIR": str(folder / "data"),
+        **{
+            f"CARRY_{venue.upper()}_URL": box.venue_url(venue)
+            for venue in ("binance", "hyperliquid", "lighter", "extended")
+        },
+    }
