@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from core.model.units import VenueId
     from core.model.venue import VenueRules
     from core.ports import Clock, OrderBooks, PaperLedger, SettledRates
-    from core.venues.paper_state import PaperPosition, PaperState
+    from core.venues.paper_state import Expected, PaperPosition, PaperState
 
 log = logging.getLogger(__name__)
 
@@ -148,6 +148,11 @@ class PaperVenue:
             client_order_id=order.client_order_id,
         )
         change = match.execute(state, batch)
+        traded = (
+            funding.remember(each, self._coming(each.symbol), now)
+            for each in change.positions
+        )
+        change = replace(change, positions=tuple(traded))
         await self._account.write(state, change)
         self._taken.note(batch)
         (record,) = change.orders
@@ -286,12 +291,11 @@ class PaperVenue:
         async with self._account.lock:
             state, now = await self._account.loaded(), self._clock.now()
             before = state.position(symbol)
-            coming = funding.announced(self._marks(symbol), self._rules.funding_price)
             facts = funding.FundingFacts(
                 venue_id=self.venue_id,
                 now=now,
                 settled=rates or (),
-                announced=coming,
+                announced=self._coming(symbol),
                 booked=state.paid_in(symbol),
             )
             after, payments = funding.settle(before, facts)
@@ -307,6 +311,9 @@ class PaperVenue:
         is_moved = funding.is_postponed(before.expected, after.expected, now)
         self._look_at[symbol] = now if is_moved else look_at
         return payments
+
+    def _coming(self, symbol: str) -> Expected | None:
+        return funding.announced(self._marks(symbol), self._rules.funding_price)
 
     async def _settled_rates(self, symbol: str) -> tuple[SettledRate, ...] | None:
         """Read what the venue settled; None when it does not tell."""

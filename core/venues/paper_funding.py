@@ -61,6 +61,21 @@ def announced(snapshot: FundingSnapshot | None, price_kind: str) -> Expected | N
     )
 
 
+def remember(
+    position: PaperPosition, coming: Expected | None, now: datetime
+) -> PaperPosition:
+    """Keep the announced payment with a position that was just traded.
+
+    One whose moment has come and that is not booked yet is not written over.
+    """
+    kept, until = position.expected, position.funded_until
+    if kept is not None and until is not None and until < kept.pay_at <= now:
+        return position
+    if coming is None or coming.pay_at <= now:
+        return position
+    return replace(position, expected=coming)
+
+
 def is_watched(position: PaperPosition, booked: Mapping[datetime, Payment]) -> bool:
     """Tell whether payments of this symbol may still be due or wait for correction."""
     if position.quantity_base or any(each.is_estimated for each in booked.values()):

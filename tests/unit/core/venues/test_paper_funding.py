@@ -224,6 +224,17 @@ async def test_an_estimate_is_corrected_once_and_the_wallet_with_it() -> None:
     assert len(await world.venue.payments(NOON)) == 1
 
 
+async def test_a_trade_after_a_payment_keeps_its_estimate() -> None:
+    """Bought more at 16:00:01 before the timer ran: 16:00 is still owed for 100."""
+    world = PaperWorld()
+    await long_100(world)
+    await world.wait_until(at(16, 0, 1))
+    world.announce("0.0009", at(20), mark="6")
+    await world.buy("10")
+
+    assert amounts(await world.venue.settle_funding()) == [(at(16), "-0.3", True)]
+
+
 async def test_an_estimate_survives_a_restart_and_is_corrected_after_it() -> None:
     """The correction must not need the process that estimated."""
     world = PaperWorld()
@@ -349,6 +360,34 @@ async def test_the_settled_list_is_read_two_minutes_after_a_payment() -> None:
     assert world.market.calls.count("settled") == 2
 
 
+async def test_a_late_settled_rate_is_looked_for_every_ten_minutes() -> None:
+    """Estimated at 16:00; looked at 16:02, 16:12, 16:22 and no more often."""
+    world = PaperWorld()
+    await long_100(world)
+    await world.wait_until(at(16))
+    looks = []
+    for second in range(0, 25 * 60, 20):
+        await world.wait_until(at(16) + timedelta(seconds=second))
+        world.announce("0.0006", at(20))
+        before = world.market.calls.count("settled")
+        await world.venue.settle_funding()
+        if world.market.calls.count("settled") > before:
+            looks.append(second // 60)
+
+    assert looks == [0, 2, 12, 22]
+
+
+async def test_a_venue_that_announces_nothing_is_asked_every_ten_minutes() -> None:
+    """Its list of settled rates is then the only clock."""
+    world = PaperWorld()
+    await world.buy("100")
+    for minute in range(31):
+        await world.wait_until(at(12, minute, 30))
+        await world.venue.settle_funding()
+
+    assert world.market.calls.count("settled") == 4
+
+
 async def test_a_venue_that_does_not_answer_is_asked_again_a_minute_later() -> None:
     """The payment is late, not lost, and nothing is raised."""
     world = PaperWorld()
@@ -358,12 +397,15 @@ async def test_a_venue_that_does_not_answer_is_asked_again_a_minute_later() -> N
     world.market.snapshots.clear()
     world.market.go_down()
 
-    nothing = await world.restarted().settle_funding()
+    unanswered = await world.restarted().settle_funding()
+    await world.wait_until(at(16, 3, 50))
+    too_early = await world.venue.settle_funding()
     await world.wait_until(at(16, 4, 1))
-    booked = await world.venue.settle_funding()
+    answered = await world.venue.settle_funding()
 
-    assert nothing == ()
-    assert amounts(booked) == [(at(16), "-0.3", False)]
+    assert amounts(unanswered) == [(at(16), "-0.3", True)]
+    assert too_early == ()
+    assert amounts(answered) == [(at(16), "-0.3", False)]
 
 
 async def test_an_account_that_never_traded_asks_nothing() -> None:

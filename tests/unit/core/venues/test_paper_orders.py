@@ -116,6 +116,16 @@ async def test_own_fills_are_gone_from_the_book_for_two_seconds() -> None:
     assert third.filled_base == D(40)
 
 
+async def test_what_an_own_fill_left_at_a_level_can_still_be_taken() -> None:
+    """40 of 100 are gone, 60 are left at 5.01."""
+    world = PaperWorld()
+
+    await world.buy("40", limit="5.01")
+    second = await world.buy("100", limit="5.01")
+
+    assert second.filled_base == D(60)
+
+
 async def test_what_was_bought_is_not_gone_from_the_bids() -> None:
     """Closing right after opening meets the other side of the book."""
     world = PaperWorld()
@@ -158,6 +168,32 @@ async def test_a_published_rule_is_kept(quantity: str, limit: str, code: str) ->
 
     assert code_of(result) == code
     assert await world.held() == D(0)
+
+
+async def test_limits_themselves_are_allowed() -> None:
+    """The largest size, at the smallest notional, at the highest leverage."""
+    world = PaperWorld(start_usd="101")
+    exact = replace(
+        APT,
+        min_quantity_base=D(20),
+        max_quantity_base=D(20),
+        min_notional_usd=D("100.2"),
+        max_leverage=D(1),
+    )
+    world.market.listed[APT.symbol] = exact
+    await world.venue.set_leverage(exact, 1)
+
+    reply = await world.buy("20", limit="5.01")
+
+    assert reply.filled_base == D(20)
+
+
+async def test_the_last_missing_cent_of_margin_refuses() -> None:
+    """20 * 5.01 = 100.20 and 0.0501 fee make 100.2501."""
+    exact, short = PaperWorld(start_usd="100.2501"), PaperWorld(start_usd="100.2500")
+
+    assert accepted(await exact.order(BUY, "20", "5.01")).filled_base == D(20)
+    assert code_of(await short.order(BUY, "20", "5.01")) == "margin"
 
 
 async def test_a_delisted_contract_takes_no_order() -> None:
@@ -216,6 +252,7 @@ async def test_a_sale_needs_margin_at_the_price_it_gets() -> None:
     world = PaperWorld(start_usd="100")
 
     assert code_of(await world.order(SELL, "21", "4.50")) == "margin"
+    assert accepted(await world.order(SELL, "20", "4.50")).filled_base == D(20)
 
 
 async def test_leverage_above_the_venue_limit_is_refused() -> None:
@@ -462,6 +499,17 @@ async def test_without_a_mark_the_middle_of_the_book_values() -> None:
     assert balance.equity_usd == 1000 - D(1) - D("0.2505")
 
 
+async def test_the_book_of_an_order_also_values_what_is_held_of_it() -> None:
+    """Without marks, adding to a position needs one book, not two."""
+    world = PaperWorld()
+    await world.buy("10")
+    world.market.calls.clear()
+
+    await world.buy("10")
+
+    assert world.market.calls == ["book"]
+
+
 async def test_a_balance_without_any_price_is_no_information() -> None:
     """Unknown is not zero and not the entry price."""
     world = PaperWorld()
@@ -493,6 +541,20 @@ async def test_an_account_below_maintenance_is_liquidated_at_the_mark() -> None:
     last = (await world.venue.fills(APT, NOON))[-1]
     assert (last.side, last.price, last.client_order_id) == (SELL, D("3.80"), None)
     assert last.fee_usd == 50 * D("3.80") * FEE
+
+
+async def test_a_short_is_liquidated_by_a_purchase() -> None:
+    """50 sold at 4.99 with 60 USD: at 6.20 equity is 60 - 60.5 - 0.12, below zero."""
+    world = PaperWorld(start_usd="60")
+    await world.venue.set_leverage(APT, 5)
+    await world.sell("50")
+    world.announce("0", at(16), mark="6.20")
+
+    await world.venue.settle_funding()
+
+    last = (await world.venue.fills(APT, NOON))[-1]
+    assert (last.side, last.price) == (BUY, D("6.20"))
+    assert await world.held() == D(0)
 
 
 _steps = st.lists(
