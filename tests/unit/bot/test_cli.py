@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from bot import cli
+from core.errors import StorageError
+from core.model.instrument import TokenRow
+from core.model.opportunity import Opportunity, Skip, SkipReason
+from core.model.units import Base
+from tests.fakes.objects import (
+    BINANCE,
+    LIGHTER,
+    instrument,
+    scan_result,
+    snapshot,
+)
+from tests.fakes.runtime import START
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from bot.settings import Settings
+    from core.model.opportunity import ScanResult
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in os.environ if each.startswith("CARRY_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CARRY_ENV_FILE", "")
+    monkeypatch.setattr("bot.logs.configure", lambda *_given: None)
+
+
+def a_result() -> ScanResult:
+    """Return a scan with one pair, one single token and one skip."""
+    long = snapshot("PEPE", LIGHTER, per_hour="-0.00001", price="0.005", volume=None)
+    thousand = replace(
+        instrument("PEPE", BINANCE),
+        multiplier=Decimal(1000),
+        symbol="1000PEPE/USDT:USDT",
+    )
+    short = replace(
+        snapshot("PEPE", BINANCE, per_hour="0.00004", price="0.005"),
+        instrument=thousand,
+    )
+    rows = (
+        TokenRow(
+            Base("PEPE"),
+            {LIGHTER: long.instrument, BINANCE: short.instrument},
+            {},
+        ),
+        TokenRow(Base("RARE"), {BINANCE: instrument("RARE")}, {}),
+        TokenRow(Base("GONE"), {}, {}),
+    )
+    skip = Skip(Base("RARE"), SkipReason.SINGLE_VENUE, "only on binance")
+    return replace(
+        scan_result(Opportunity(Base("PEPE"), long, short)),
+        matrix=rows,
+        skips=(skip, skip),
+    )
+
+
+class OneScan:
+    """A scanner with one result."""
+
+    def __init__(self, result: ScanResult) -> None:
+        self.result = result
+
+    async def scan(self) -> ScanResult:
+        """Return it."""
+        return self.result
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, result: ScanResult) -> None:
+    """Let `carrybot scan` see this result."""
+
+    @asynccontextmanager
+    async def scanning(_settings: Settings) -> AsyncIterator[OneScan]:
+        yield OneScan(result)
+
+    monkeypatch.setattr(cli, "scanning", scanning)
+
+
+def test_the_json_is_exactly_the_documented_object() -> None:
+    """Programs read it: names, texts for decimals, null for unknown."""
+    assert cli.scan_object(a_result()) == {
+        "at": START.isoformat(),
+        "venues": [
+            {
+                "venue": venue,
+                "ok": True,
+                "instruments": 1,
+                "rates": 1,
+                "error": None,
+                "age_s": "0.000",
+            }
+            for venue in ("binance", "hyperliquid", "lighter", "extended")
+        ],
+        "matrix": [
+            {
+                "token": "PEPE",
+                "status": "ok",
+                "venues": ["binance", "lighter"],
+                "pairs": 1,
+            },
+            {"token": "RARE", "status": "single", "venues": ["binance"], "pairs": 0},
+            {"token": "GONE", "status": "none", "venues": [], "pairs": 0},
+        ],
+        "opportunities": [
+            {
+                "rank": 1,
+                "token": "PEPE",
+                "long": {
+                    "venue": "lighter",
+                    "symbol": "PEPE/USDC:USDC",
+                    "rate": "-0.00001",
+                    "interval_h": "1",
+                    "rate_hourly": "-0.00001",
+                    "next_funding_at": "2026-11-22T22:00:13+00:00",
+                    "mark_price": "0.005",
+                    "volume_24h_usd": None,
+                },
+                "short": {
+                    "venue": "binance",
+                    "symbol": "1000PEPE/USDT:USDT",
+                    "rate": "0.00032",
+                    "interval_h": "8",
+                    "rate_hourly": "0.00004",
+                    "next_funding_at": "2026-11-22T22:00:13+00:00",
+                    "mark_price": "5",
+                    "volume_24h_usd": "1000000",
+                },
+                "spread_hourly": "0.00005",
+                "apr": "0.438",
+            }
+        ],
+        "skipped": [
+            {"token": "RARE", "reason": "single_venue", "detail": "only on binance"}
+        ]
+        * 2,
+    }
+
+
+def test_scan_json_prints_one_object_on_stdout(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`carrybot scan --json | jq` must work."""
+    serve(monkeypatch, a_result())
+
+    assert cli.main(["scan", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["opportunities"][0]["rank"] == 1
+
+
+def test_scan_prints_matrix_ranking_and_what_was_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person at a terminal sees the same facts."""
+    serve(monkeypatch, a_result())
+
+    assert cli.main(["scan"]) == 0
+    printed = capsys.readouterr().out
+    for words in ("Matrix", "⚠️", "❌", "lighter", "43.8", "single_venue 2"):
+        assert words in printed
+
+
+def test_the_tables_can_show_rates_per_hour() -> None:
+    """The period is the reader's choice and always stands in the header."""
+    stream = io.StringIO()
+    console = Console(file=stream, width=120)
+    cli.print_scan(a_result(), console, period_h=1)
+
+    assert "Spread %/1h" in stream.getvalue()
+    assert "0.0050" in stream.getvalue()
+
+
+def test_a_scan_that_no_venue_answered_ends_with_status_3(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A script must be able to tell an outage from a quiet market."""
+    quiet = a_result()
+    down = tuple(replace(each, is_ok=False, error="timeout") for each in quiet.venues)
+    serve(monkeypatch, replace(quiet, venues=down, opportunities=()))
+
+    assert cli.main(["scan"]) == 3
+
+
+def test_bad_settings_are_sentences_on_stderr_and_status_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No traceback for a typo."""
+    monkeypatch.setenv("CARRY_MODE", "live")
+
+    assert cli.main(["run"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines() == [
+        "CARRY_MODE=live is not available yet; use paper.",
+        (
+            "CARRY_TELEGRAM_TOKEN is empty; ask @BotFather for a bot and write its "
+            "token there."
+        ),
+        "CARRY_OWNER_IDS is empty; write the numeric Telegram id of who may trade.",
+    ]
+
+
+def test_a_folder_that_cannot_be_used_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For one because another bot runs on it."""
+    monkeypatch.setenv("CARRY_TELEGRAM_TOKEN", "123456:abcdef")
+    monkeypatch.setenv("CARRY_OWNER_IDS", "1001")
+
+    def refused(_settings: Settings) -> None:
+        why = "Another bot uses this folder."
+        raise StorageError(why)
+
+    monkeypatch.setattr(cli, "running", refused)
+
+    assert cli.main(["run"]) == 1
+    assert capsys.readouterr().err == "Another bot uses this folder.\n"
+
+
+@pytest.mark.parametrize("words", [[], ["fly"], ["scan", "--xml"]])
+def test_wrong_words_end_with_status_2_and_the_usage(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command line explains itself."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words)
+
+    assert caught.value.code == 2
+    assert "usage: carrybot" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_a_stop_signal_end_the_bot_in_order(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    """Exit status 0, no traceback, although nothing it needs is reachable."""
+    nowhere = "http://127.0.0.1:9"
+    names = ("TELEGRAM_API", "BINANCE", "HYPERLIQUID", "LIGHTER", "EXTENDED")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "CARRY_ENV_FILE": "",
+        "CARRY_TELEGRAM_TOKEN": "123456:abcdef",
+        "CARRY_OWNER_IDS": "1001",
+        "CARRY_DATA_DIR": str(tmp_path),
+        **{f"CARRY_{name}_URL": nowhere for name in names},
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "bot", "run"],
+        env=environment,
+        cwd=Path(__file__).parents[3],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        printed = ""
+        while "cannot reach Telegram" not in printed:
+            line = process.stderr.readline()
+            assert line, printed
+            printed += line
+        process.send_signal(number)
+        _, rest = process.communicate(timeout=10)
+
+    assert process.returncode == 0
+    assert "Traceback" not in printed + rest
+    assert "carrybot stops" in rest
