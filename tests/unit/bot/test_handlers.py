@@ -1,0 +1,881 @@
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.access import VIEWER_COMMANDS, VIEWER_VERBS
+from bot.callbacks import Tap, Verb
+from bot.cards import trouble
+from bot.cards.alert import alert_card
+from bot.cards.card import Reply
+from bot.handlers import trade as trade_handlers
+from bot.handlers.routes import COMMANDS, VERBS, unknown_command, unknown_text
+from core import errors
+from core.model.alert import Alert, AlertKind, AlertLevel
+from core.model.control import AlertDelivery, Halt, TradingState
+from core.model.trade import TradeState
+from core.model.units import Base, MessageId
+from tests.fakes.chat import ANNA, BERT, VERA, Chat, Message
+from tests.fakes.engine import lists_of, open_plan, pair, scan_of, trade_of
+from tests.fakes.objects import EXTENDED, LIGHTER
+from tests.fakes.runtime import START
+
+if TYPE_CHECKING:
+    from bot.access import Caller
+    from core.model.units import TradeId
+
+NAMES = ("HYPE", "币安人生", "FARTCOINISLONG", *(f"T{number}" for number in range(20)))
+
+
+@pytest.fixture
+def chat() -> Chat:
+    """A bot that has scanned: 23 pairs, HYPE on top at 0.0001 an hour."""
+    chat = Chat()
+    pairs = [
+        pair(name, spread=str(Decimal("0.0001") - Decimal("0.000002") * number))
+        for number, name in enumerate(NAMES)
+    ]
+    chat.engine.result = scan_of(*pairs)
+    chat.engine.lists = lists_of(chat.engine.result, more=["RARE"])
+    return chat
+
+
+def _hold(chat: Chat, base: str = "HYPE", trade_id: str = "trade900") -> TradeId:
+    trade = trade_of(open_plan(pair(base)), trade_id)
+    chat.engine.trades[trade.trade_id] = trade
+    return trade.trade_id
+
+
+def _spread(chat: Chat, base: str, spread: str) -> None:
+    """Let the next scan find another spread for one token."""
+    result = chat.engine.result
+    assert result is not None
+    changed = tuple(
+        pair(base, spread=spread) if one.base == base else one
+        for one in result.opportunities
+    )
+    chat.engine.result = replace(result, opportunities=changed)
+
+
+# --- opening and closing --------------------------------------------------------------
+
+
+async def test_from_the_ranking_to_an_open_pair_and_back(chat: Chat) -> None:
+    """The main job: look, tap, confirm, see it, close it."""
+    top = await chat.type("/top")
+    token = await chat.tap(top, "1 HYPE")
+    card = await chat.tap(token, "Open BN>HL")
+    assert card is not top
+    progress = await chat.tap(card, "✅ Open $500")
+    assert (progress, chat.toast) == (card, "Opening…")
+    assert progress.first_line == "HYPE opening… · 🧪 PAPER · trade000"
+    trade_id = next(iter(chat.engine.trades))
+    held = replace(chat.engine.trades[trade_id], state=TradeState.OPEN)
+    chat.engine.trades[trade_id] = held
+
+    listed = await chat.type("/pos")
+    one = await chat.tap(listed, "1 HYPE")
+    close = await chat.tap(one, "Close HYPE")
+    closing = await chat.tap(close, "❗ Close both")
+
+    assert chat.toast == "Closing…"
+    assert closing.first_line == "HYPE closing… · 🧪 PAPER · trade000"
+
+
+async def test_a_typed_size_is_what_the_card_offers(chat: Chat) -> None:
+    """$1,234 must not become the preset."""
+    card = await chat.type("/open hype $1,234")
+
+    assert card.first_line == "⚡ Open HYPE? $1,234 per leg · 🧪 PAPER"
+
+
+async def test_open_without_words_offers_the_best_tokens(chat: Chat) -> None:
+    """Nobody remembers a token's exact name."""
+    picker = await chat.type("/open")
+    card = await chat.tap(picker, "1 HYPE")
+
+    assert card.first_line == "⚡ Open HYPE? $500 per leg · 🧪 PAPER"
+    assert card is not picker
+
+
+async def test_enter_best_says_what_it_passed_over(chat: Chat) -> None:
+    """The first that fits is not always the first."""
+    chat.engine.passed_over = ((Base("APT"), "lighter has 3.00 USD free"),)
+
+    card = await chat.tap(await chat.type("/top"), "⚡ Enter best")
+
+    assert "Passed over:\nAPT: Lighter has 3.00 USD free" in card.text
+
+
+async def test_a_second_tap_answers_already_running(chat: Chat) -> None:
+    """A thumb that taps twice opens one pair."""
+    card = await chat.type("/open HYPE")
+    confirm = card.button("✅").tap
+
+    await chat.press(card, confirm)
+    await chat.press(card, confirm)
+
+    assert chat.toast == "Already running: being checked"
+    assert len(chat.engine.trades) == 1
+
+
+async def test_a_late_tap_is_told_how_late_and_offered_a_new_quote(chat: Chat) -> None:
+    """A price of three minutes ago is no price."""
+    card = await chat.type("/open HYPE")
+    await chat.clock.advance(timedelta(seconds=45 + 180))
+
+    ended = await chat.tap(card, "✅")
+
+    assert chat.toast == "Quote expired 3 min ago"
+    assert ended.first_line.startswith("Quote expired 3 min ago. Nothing was ordered.")
+    assert not chat.engine.trades
+    fresh = await chat.tap(ended, "New quote")
+    assert fresh.first_line == "⚡ Open HYPE? $500 per leg · 🧪 PAPER"
+
+
+async def test_a_card_that_is_just_going_out_asks_to_tap_again(chat: Chat) -> None:
+    """Between sending and the noted message id the button is not live yet."""
+    card = await chat.type("/open HYPE")
+    for stored in chat.engine.quotes.values():
+        stored.state = "draft"
+
+    await chat.tap(card, "✅")
+
+    assert chat.toast == "One moment, tap again"
+
+
+async def test_another_owner_cannot_confirm_annas_card(chat: Chat) -> None:
+    """Who asked decides; the forged tap names her if it can."""
+    card = await chat.type("/open HYPE")
+
+    await chat.press(card, card.button("✅").tap, BERT)
+
+    assert chat.toast == "Only who asked for it can confirm this card"
+    assert not chat.engine.trades
+
+
+async def test_the_same_button_in_another_message_is_refused(chat: Chat) -> None:
+    """A forwarded or copied card must not trade."""
+    card = await chat.type("/open HYPE")
+    other = await chat.type("/open HYPE 250")
+
+    await chat.press(other, card.button("✅").tap)
+
+    assert chat.toast == "Only Anna can confirm this card"
+    assert not chat.engine.trades
+
+
+async def test_a_viewers_forged_confirm_is_told_view_only(chat: Chat) -> None:
+    """Second line of defence behind the gate."""
+    card = await chat.type("/open HYPE")
+
+    await chat.press(card, card.button("✅").tap, VERA)
+
+    assert chat.toast == "View only"
+    assert not chat.engine.trades
+
+
+async def test_an_invented_nonce_is_an_unknown_button(chat: Chat) -> None:
+    """Guessing must lead nowhere and tell nothing."""
+    message = Message(MessageId(7), alert_card(chat.desk.look(), _alert()))
+
+    await chat.press(message, Tap(Verb.CONFIRM, "x" * 22))
+
+    assert chat.toast == trouble.UNKNOWN_BUTTON
+
+
+async def test_after_a_restart_an_unused_card_offers_a_new_quote(chat: Chat) -> None:
+    """All unused cards die with the process; the person must know why."""
+    card = await chat.type("/open HYPE")
+    for stored in chat.engine.quotes.values():
+        stored.state = "void"
+    await chat.clock.advance(timedelta(seconds=5))
+    chat.engine.started_at = chat.clock.now()
+
+    ended = await chat.tap(card, "✅")
+
+    assert chat.toast == "I restarted. New quote?"
+    assert ended.labels[0] == "🔄 New quote"
+
+
+async def test_a_new_size_kills_the_old_button(chat: Chat) -> None:
+    """Two live buttons on one quote could open twice."""
+    card = await chat.type("/open HYPE")
+    old = card.button("✅").tap
+
+    resized = await chat.tap(card, "$1,000")
+    await chat.press(card, old)
+
+    assert resized is card
+    assert resized.first_line == "⚡ Open HYPE? $1,000 per leg · 🧪 PAPER"
+    assert chat.toast == trouble.CHANGED
+    assert not chat.engine.trades
+    assert [one.state for one in chat.engine.quotes.values()] == ["void", "issued"]
+
+
+async def test_a_new_quote_kills_the_old_button_and_keeps_the_size(chat: Chat) -> None:
+    """The size a person typed must survive a new quote."""
+    card = await chat.type("/open HYPE 750")
+
+    fresh = await chat.tap(card, "🔄 New quote")
+
+    assert fresh.first_line == "⚡ Open HYPE? $750 per leg · 🧪 PAPER"
+    assert [one.state for one in chat.engine.quotes.values()] == ["void", "issued"]
+
+
+async def test_a_size_button_of_a_running_trade_changes_nothing(chat: Chat) -> None:
+    """A tap that was on its way while the trade started must not quote over it."""
+    card = await chat.type("/open HYPE")
+    size = card.button("$1,000").tap
+    await chat.tap(card, "✅")
+
+    await chat.press(card, size)
+
+    assert chat.toast == "Already running"
+    assert card.first_line.startswith("HYPE opening…")
+
+
+@pytest.mark.parametrize("size", ["0", "-5", "1e9", "nan", "99999999"])
+async def test_a_forged_size_is_no_size(chat: Chat, size: str) -> None:
+    """The argument of a button comes from outside."""
+    card = await chat.type("/open HYPE")
+    tap = replace(card.button("$1,000").tap, arg=size)
+
+    await chat.press(card, tap)
+
+    assert chat.toast == trouble.UNKNOWN_BUTTON
+
+
+async def test_cancel_ends_the_quote_and_its_button(chat: Chat) -> None:
+    """After Cancel nothing may happen any more."""
+    card = await chat.type("/open HYPE")
+    confirm = card.button("✅").tap
+
+    ended = await chat.tap(card, "✖ Cancel")
+    await chat.press(card, confirm)
+
+    assert ended.first_line == "Cancelled. Nothing was ordered. · 🧪 PAPER"
+    assert not chat.engine.trades
+
+
+async def test_a_card_whose_time_is_up_turns_into_expired(chat: Chat) -> None:
+    """A dead button must not look alive; a live or used card must stay."""
+    card = await chat.type("/open HYPE")
+    card_id = card.card.card_id or ""
+    early = await trade_handlers.lapse(chat.desk, ANNA, card_id, card.message_id)
+    await chat.clock.advance(timedelta(seconds=46))
+
+    late = await trade_handlers.lapse(chat.desk, ANNA, card_id, card.message_id)
+
+    assert early is None
+    assert late is not None
+    assert late.card is not None
+    assert "This quote has expired. Nothing was ordered." in late.card.html
+    assert [one.state for one in chat.engine.quotes.values()] == ["void"]
+
+
+async def test_a_used_card_does_not_expire(chat: Chat) -> None:
+    """The progress of a running trade must not be overwritten by a timer."""
+    card = await chat.type("/open HYPE")
+    card_id = card.card.card_id or ""
+    await chat.tap(card, "✅")
+    await chat.clock.advance(timedelta(seconds=46))
+
+    assert await trade_handlers.lapse(chat.desk, ANNA, card_id, card.message_id) is None
+
+
+async def test_while_paused_opening_says_so_and_offers_resume(chat: Chat) -> None:
+    """Paused and forgotten is the likeliest reason for "it does nothing"."""
+    chat.engine.refuses = errors.PausedError("by you", START)
+
+    card = await chat.type("/open HYPE")
+
+    assert card.first_line.startswith("Entries are paused since 21:52 UTC")
+    assert "by you" in card.first_line
+    resumed = await chat.tap(card, "▶ Resume")
+    assert "Entries were on already" in resumed.first_line
+
+
+async def test_while_paused_closing_works(chat: Chat) -> None:
+    """Closing is never harder than opening."""
+    _hold(chat)
+    await chat.type("/pause")
+
+    card = await chat.type("/close")
+    await chat.tap(card, "❗ Close both")
+
+    assert chat.toast == "Closing…"
+
+
+async def test_a_refused_confirm_shows_why_and_kills_the_button(chat: Chat) -> None:
+    """What was refused once must not fire a minute later."""
+    card = await chat.type("/open HYPE")
+    chat.engine.refuses = errors.ReconcilingError()
+
+    await chat.tap(card, "✅")
+
+    assert card.first_line.startswith("Checking positions")
+    assert not chat.engine.trades
+    assert [one.state for one in chat.engine.quotes.values()] == ["void"]
+    assert "🔄 New quote" in card.labels
+
+
+async def test_a_failed_quote_can_be_retried_with_the_same_request(chat: Chat) -> None:
+    """A venue that hiccuped must not cost the typing again."""
+    chat.engine.refuses = errors.VenueDownError("lighter", "timeout", START)
+    card = await chat.type("/open HYPE 750")
+    assert card.first_line.startswith("Lighter does not answer for 0 s")
+
+    again = await chat.tap(card, "New quote")
+
+    assert again is card
+    assert again.first_line == "⚡ Open HYPE? $750 per leg · 🧪 PAPER"
+
+
+async def test_a_failed_best_quote_is_retried_as_best(chat: Chat) -> None:
+    """Retry must not turn "best that fits" into a fixed token."""
+    chat.engine.refuses = errors.NothingFitsError((("HYPE", "too dear"),))
+    message = await chat.tap(await chat.type("/top"), "⚡ Enter best")
+    assert "HYPE: too dear" in message.text
+
+    again = await chat.tap(message, "New quote")
+
+    assert again.first_line.startswith("⚡ Open HYPE?")
+
+
+async def test_close_without_words_takes_the_only_pair(chat: Chat) -> None:
+    """With one pair there is nothing to choose."""
+    _hold(chat)
+
+    card = await chat.type("/close")
+
+    assert card.first_line == "Close HYPE? You would end near +$2.05 · 🧪 PAPER"
+
+
+async def test_close_without_words_asks_which_of_several(chat: Chat) -> None:
+    """Guessing here would close the wrong pair."""
+    _hold(chat, "HYPE", "trade901")
+    _hold(chat, "WIF", "trade902")
+
+    picker = await chat.type("/close")
+    card = await chat.tap(picker, "❗ 2 WIF")
+
+    assert picker.first_line == "Which pair should be closed? · 🧪 PAPER"
+    assert card.first_line.startswith("Close WIF?")
+    assert card is not picker
+
+
+@pytest.mark.parametrize("word", ["trade900", "TRADE900", "hype", "HYPE"])
+async def test_a_pair_is_found_by_its_id_or_token(chat: Chat, word: str) -> None:
+    """People type what they read."""
+    _hold(chat)
+
+    assert (await chat.type(f"/pos {word}")).first_line.startswith("HYPE +$2.30")
+    assert (await chat.type(f"/close {word}")).first_line.startswith("Close HYPE?")
+
+
+async def test_closing_a_pair_that_ended_says_what_it_brought(chat: Chat) -> None:
+    """An old list may still show it."""
+    trade_id = _hold(chat)
+    listed = await chat.type("/pos")
+    ended = replace(
+        chat.engine.trades[trade_id], state=TradeState.CLOSED, closed_at=START
+    )
+    chat.engine.trades[trade_id] = ended
+    await chat.clock.advance(timedelta(hours=2))
+
+    await chat.tap(listed, "1 HYPE")
+
+    assert chat.toast == "Closed 2 h 00 ago: +$2.30"
+
+
+# --- lists ----------------------------------------------------------------------------
+
+
+async def test_a_row_means_the_token_it_showed(chat: Chat) -> None:
+    """After a new ranking, row 1 of the old list is still HYPE."""
+    top = await chat.type("/top")
+    result = chat.engine.result
+    assert result is not None
+    turned = tuple(reversed(result.opportunities))
+    chat.engine.result = replace(result, opportunities=turned)
+
+    token = await chat.tap(top, "1 HYPE")
+
+    assert token.first_line.startswith("HYPE long BN, short HL")
+
+
+async def test_a_row_whose_spread_moved_says_from_where_to_where(chat: Chat) -> None:
+    """0.0001 an hour was 0.080 %, 0.00005375 is 0.043 % per 8 hours."""
+    top = await chat.type("/top")
+    _spread(chat, "HYPE", "0.00005375")
+
+    token = await chat.tap(top, "1 HYPE")
+
+    assert chat.toast == "HYPE was 0.080, now 0.043%/8h"
+    card = await chat.tap(token, "Open BN>HL")
+    assert card.first_line.startswith("⚡ Open HYPE?")
+
+
+async def test_a_quote_of_an_old_row_says_what_moved_on_the_card_too(
+    chat: Chat,
+) -> None:
+    """A toast is gone after seconds; the decision is made on the card."""
+    picker = await chat.type("/open")
+    _spread(chat, "HYPE", "0.00005375")
+
+    card = await chat.tap(picker, "1 HYPE")
+
+    assert chat.toast == "HYPE was 0.080, now 0.043%/8h"
+    assert "HYPE was 0.080, now 0.043%/8h" in card.text
+
+
+async def test_a_row_that_left_the_ranking_says_so(chat: Chat) -> None:
+    """The best pair of a minute ago may be gone."""
+    top = await chat.type("/top")
+    result = chat.engine.result
+    assert result is not None
+    chat.engine.result = replace(result, opportunities=result.opportunities[1:])
+
+    await chat.tap(top, "1 HYPE")
+
+    assert chat.toast == "HYPE is no longer in the ranking"
+
+
+async def test_a_list_older_than_a_day_gives_a_fresh_one(chat: Chat) -> None:
+    """Yesterday's rows are nobody's rows."""
+    top = await chat.type("/top")
+    await chat.clock.advance(timedelta(hours=24, seconds=1))
+
+    fresh = await chat.tap(top, "1 HYPE")
+
+    assert chat.toast.startswith("Old list")
+    assert fresh is top
+    assert fresh.first_line.startswith("Best: HYPE")
+
+
+async def test_a_forgotten_list_gives_a_fresh_one(chat: Chat) -> None:
+    """Old screens are deleted; their buttons still stand in the chat."""
+    top = await chat.type("/top")
+    await chat.cards.forget_screens(START)
+
+    await chat.tap(top, "1 HYPE")
+
+    assert chat.toast.startswith("Old list")
+
+
+@pytest.mark.parametrize("label", ["1 HYPE", "🔄 Refresh", "2/3 ▶", "⚙ Filter"])
+async def test_another_persons_list_is_refused(chat: Chat, label: str) -> None:
+    """Chat and message are part of a button's meaning."""
+    top = await chat.type("/top")
+
+    await chat.press(top, top.button(label).tap, BERT)
+
+    assert chat.toast == trouble.NOT_YOUR_SCREEN
+    assert top.first_line.startswith("Best:")
+
+
+async def test_a_row_that_never_was_gives_a_fresh_list(chat: Chat) -> None:
+    """A forged row number must not reach beyond the screen."""
+    top = await chat.type("/top")
+
+    await chat.press(top, replace(top.button("1 HYPE").tap, arg="99"))
+
+    assert chat.toast.startswith("Old list")
+
+
+async def test_pages_walk_to_the_end_and_back(chat: Chat) -> None:
+    """23 pairs are three pages of ten."""
+    top = await chat.type("/top")
+
+    second = await chat.tap(top, "2/3 ▶")
+    third = await chat.tap(second, "3/3 ▶")
+
+    assert any("21 T17" in label for label in third.labels)
+    back = await chat.tap(third, "◀ 2/3")
+    assert any("11 T7" in label for label in back.labels)
+
+
+async def test_refresh_scans_anew_but_not_twice_in_five_seconds(chat: Chat) -> None:
+    """A hammered Refresh must not hammer the venues."""
+    await chat.clock.advance(timedelta(seconds=30))
+    top = await chat.type("/top")
+
+    await chat.tap(top, "🔄")
+    await chat.tap(top, "🔄")
+
+    assert chat.engine.scans == 1
+    assert "0 s old" in top.text
+
+
+async def test_before_the_first_scan_top_says_so_and_refresh_scans(chat: Chat) -> None:
+    """The first minute after a start must not look like an empty market."""
+    result, chat.engine.result = chat.engine.result, None
+    top = await chat.type("/top")
+    assert top.first_line.startswith("The first scan is running")
+    chat.engine.result = result
+
+    shown = await chat.tap(top, "🔄")
+
+    assert shown.first_line.startswith("Best: HYPE")
+
+
+async def test_a_number_after_top_is_the_rows_of_a_page(chat: Chat) -> None:
+    """/top 3 on a small phone."""
+    assert len((await chat.type("/top 3")).text.splitlines()) == 1 + 1 + 3 + 2
+
+
+async def test_the_filter_keeps_pairs_with_one_venue(chat: Chat) -> None:
+    """Whoever has money on Lighter only wants to see Lighter."""
+    result = chat.engine.result
+    assert result is not None
+    mixed = (pair("WIF", long=LIGHTER, short=EXTENDED), *result.opportunities)
+    chat.engine.result = replace(result, opportunities=mixed)
+
+    chips = await chat.tap(await chat.type("/top"), "⚙ Filter")
+    shown = await chat.tap(chips, "LT")
+
+    assert shown.first_line.startswith("Best: WIF")
+    assert "HYPE" not in shown.text
+    assert (await chat.type("/top lt")).first_line == shown.first_line
+    assert (await chat.type("/top hyp")).first_line.startswith("Best: HYPE")
+
+
+async def test_the_matrix_pages_sorts_and_leads_to_tokens(chat: Chat) -> None:
+    """24 tokens are two pages of fifteen."""
+    grid = await chat.type("/matrix")
+    by_name = await chat.tap(grid, "↕ By name")
+    second = await chat.tap(by_name, "2/2 ▶")
+    token = await chat.tap(second, second.labels[0])
+
+    assert "page 2/2" in grid.text or token is grid
+    assert token.card.kind == "token"
+
+
+async def test_refreshing_the_matrix_reads_the_lists_again(chat: Chat) -> None:
+    """A new listing must not wait six hours for somebody who asks."""
+    await chat.clock.advance(timedelta(minutes=5))
+    grid = await chat.type("/matrix")
+
+    await chat.tap(grid, "🔄")
+
+    assert chat.engine.refreshes == 1
+
+
+# --- what people type -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("/open NOPE", "No venue lists NOPE."),
+        ("/matrix NOPE", "No venue lists NOPE."),
+        ("/open HYPE much", "“much” is not an amount in dollars per leg."),
+        ("/open HYPE 0", "“0” is not an amount in dollars per leg."),
+        ("/open HYPE -5", "“-5” is not an amount in dollars per leg."),
+        ("/open HYPE nan", "“nan” is not an amount in dollars per leg."),
+        ("/open HYPE 500 now", "That is more than /open takes."),
+        ("/open RARE", "RARE cannot be paired now: no second venue."),
+        ("/top a b", "That is more than /top takes."),
+        ("/matrix a b", "That is more than /matrix takes."),
+        ("/pos a b", "That is more than /pos takes."),
+        ("/close a b", "That is more than /close takes."),
+        ("/pos NOPE", "There is no pair NOPE."),
+        ("/close NOPE", "There is no pair NOPE."),
+        ("/alerts loud", "“loud” is no alert setting."),
+        ("/alerts mute", "“mute” is no alert setting."),
+        ("/alerts -1", "“-1” is no alert setting."),
+        ("/alerts mute NOPE", "No venue lists NOPE."),
+        ("/open " + "X" * 4000, "No venue lists XXX"),
+    ],
+)
+async def test_bad_input_gets_one_sentence_and_a_way_on(
+    chat: Chat, typed: str, answer: str
+) -> None:
+    """Silence or a stack trace would leave the person guessing."""
+    shown = await chat.type(typed)
+
+    assert shown.first_line.startswith(answer)
+    assert shown.first_line.endswith("🧪 PAPER")
+    assert shown.labels
+
+
+async def test_unknown_text_and_commands_get_a_hint(chat: Chat) -> None:
+    """Whatever is typed, something helpful comes back."""
+    words = ("buy", "everything", "<b>&")
+    for reply in (
+        await unknown_text(chat.desk, ANNA, words, MessageId(1)),
+        await unknown_text(chat.desk, ANNA, (), MessageId(1)),
+        await unknown_command(chat.desk, ANNA, words, MessageId(1)),
+    ):
+        shown = await chat.show(reply, ANNA, None)
+        assert shown is not None
+        assert "/top" in shown.text
+
+
+async def test_retry_repeats_a_typed_command(chat: Chat) -> None:
+    """The words are kept, so one tap is enough."""
+    card = await chat.type("/pos NOPE")
+    chat.engine.trades.clear()
+    retry = Tap(Verb.RETRY, card.card.card_id or "")
+
+    again = await chat.press(card, retry)
+
+    assert again.first_line.startswith("There is no pair NOPE")
+
+
+async def test_retry_never_lifts_a_viewers_rights(chat: Chat) -> None:
+    """A stored command is still a command: its role counts."""
+    card = await chat.type("/open NOPE")
+    screen = chat.cards.screens[card.card.card_id or ""]
+    forged = replace(screen, user_id=VERA.user_id, chat_id=VERA.chat_id)
+    chat.cards.screens[screen.card_id] = forged
+
+    await chat.press(card, Tap(Verb.RETRY, screen.card_id), VERA)
+
+    assert chat.toast == "View only"
+
+
+# --- alerts, pause, mute --------------------------------------------------------------
+
+
+def _alert(kind: AlertKind = AlertKind.NEW_SPREAD) -> Alert:
+    facts = {
+        "base": "HYPE",
+        "long": "binance",
+        "short": "hyperliquid",
+        "spread_per_hour": "0.0001",
+        "observed_at": START.isoformat(),
+        "reason": "unknown",
+        "trade": "trade900",
+    }
+    return Alert(kind, AlertLevel.OPPORTUNITY, "key", facts, START)
+
+
+async def _pushed(chat: Chat, kind: AlertKind = AlertKind.NEW_SPREAD) -> Message:
+    shown = await chat.show(
+        Reply(alert_card(chat.desk.look(), _alert(kind))), ANNA, None
+    )
+    assert shown is not None
+    return shown
+
+
+async def test_an_alert_opens_only_through_a_confirm_card(chat: Chat) -> None:
+    """Between news and order stands always a quote."""
+    alert = await _pushed(chat)
+
+    card = await chat.tap(alert, "Open…")
+
+    assert card is not alert
+    assert card.first_line.startswith("⚡ Open HYPE?")
+    assert alert.first_line.startswith("📈 HYPE")
+    assert not chat.engine.trades
+
+
+async def test_details_of_an_alert_leave_the_alert_in_place(chat: Chat) -> None:
+    """An event stays readable as it was told."""
+    alert = await _pushed(chat)
+
+    token = await chat.tap(alert, "Details")
+
+    assert token is not alert
+    assert token.card.kind == "token"
+
+
+async def test_muting_on_the_alert_is_one_tap_and_can_be_undone(chat: Chat) -> None:
+    """Whoever is annoyed must not search for a setting."""
+    alert = await _pushed(chat)
+
+    await chat.tap(alert, "🔕 8 h")
+    assert chat.toast == "HYPE is muted for 8 h"
+    assert chat.engine.wishes.muted == {"HYPE": START + timedelta(hours=8)}
+
+    card = await chat.type("/alerts")
+    await chat.tap(card, "🔔 HYPE")
+    assert chat.engine.wishes.muted == {}
+
+
+async def test_mute_on_a_token_card_turns_into_unmute(chat: Chat) -> None:
+    """The button must show what it will do now."""
+    token = await chat.type("/matrix HYPE")
+
+    muted = await chat.tap(token, "🔕 Mute")
+    assert "🔔 Unmute" in muted.labels
+
+    spoken = await chat.tap(muted, "🔔 Unmute")
+    assert "🔕 Mute" in spoken.labels
+
+
+async def test_alert_settings_change_by_button_and_by_word(chat: Chat) -> None:
+    """0.05 % per 8 hours is 0.0000625 an hour."""
+    card = await chat.type("/alerts")
+    card = await chat.tap(card, ".050")
+    assert chat.engine.wishes.alert_spread_per_hour == Decimal("0.0000625")
+    assert ".050 •" in card.labels
+    card = await chat.tap(card, "Off")
+    assert "Off •" in card.labels
+
+    await chat.type("/alerts 0,16%")
+    assert chat.engine.wishes.alert_spread_per_hour == Decimal("0.0002")
+    await chat.type("/alerts silent")
+    assert chat.engine.wishes.opportunity_delivery is AlertDelivery.SILENT
+    await chat.type("/alerts mute hype")
+    assert chat.engine.wishes.muted == {"HYPE": None}
+    await chat.type("/alerts unmute hype")
+    assert chat.engine.wishes.muted == {}
+
+
+async def test_pausing_twice_is_harmless_and_says_so(chat: Chat) -> None:
+    """Repeating a brake must never release it."""
+    first = await chat.type("/pause")
+    second = await chat.type("/pause")
+    third = await chat.tap(second, "▶ Resume")
+
+    assert first.first_line == "Entries are paused · 🧪 PAPER"
+    assert third.first_line == "Entries are on again · 🧪 PAPER"
+    assert not chat.engine.halts
+
+
+async def test_resume_names_what_still_keeps_entries_off(chat: Chat) -> None:
+    """To say "on again" while another halt holds would be a lie."""
+    halt = Halt("all", "conflict", TradingState.REDUCING, "token is shared", START)
+    chat.engine.halts = (halt,)
+    await chat.type("/pause")
+
+    card = await chat.type("/resume")
+
+    assert card.first_line == "Your pause is lifted · 🧪 PAPER"
+    assert "Entries are still off: token is shared" in card.text
+
+
+async def test_pause_on_the_health_card_shows_on_the_health_card(chat: Chat) -> None:
+    """One tap, and the state is visible where it was pressed."""
+    card = await chat.type("/health")
+
+    paused = await chat.tap(card, "⏸ Pause")
+
+    assert paused is card
+    assert paused.first_line == "4 of 4 venues fine · REDUCING · 🧪 PAPER"
+    assert "paused by you" in paused.text
+    assert "▶ Resume" in paused.labels
+
+
+# --- routes ---------------------------------------------------------------------------
+
+
+def test_every_verb_has_a_handler_and_every_command_a_line() -> None:
+    """A button without a handler is a crash on a phone."""
+    assert set(VERBS) == set(Verb)
+    assert all(route.description for route in COMMANDS.values())
+    assert all(len(route.description) <= 256 for route in COMMANDS.values())
+
+
+def test_the_menu_of_a_viewer_is_the_gates_menu() -> None:
+    """Two lists of rights would drift apart."""
+    open_to_all = {name for name, route in COMMANDS.items() if not route.owner_only}
+
+    assert open_to_all == VIEWER_COMMANDS
+
+
+@pytest.mark.parametrize("verb", [verb for verb in Verb if verb not in VIEWER_VERBS])
+async def test_no_handler_obeys_a_viewer(chat: Chat, verb: Verb) -> None:
+    """The role is checked again behind the gate."""
+    top = await chat.type("/top", VERA)
+    subject = top.card.card_id or ""
+
+    await chat.press(top, Tap(verb, subject, "0"), VERA)
+
+    assert chat.toast == "View only"
+
+
+async def test_a_viewer_cannot_reach_owners_screens_by_a_forged_argument(
+    chat: Chat,
+) -> None:
+    """The screen verb is for all, not every screen is."""
+    top = await chat.type("/top", VERA)
+    tap = top.button("▦ Matrix").tap
+
+    for arg in ("alerts", "close"):
+        await chat.press(top, replace(tap, arg=arg), VERA)
+        assert chat.toast == "View only"
+    await chat.press(top, replace(tap, arg="nothing"), VERA)
+    assert chat.toast == trouble.UNKNOWN_BUTTON
+
+
+START_SCREENS = ["/start", "/help", "/top", "/matrix", "/matrix HYPE", "/matrix RARE"]
+START_SCREENS += ["/open", "/open HYPE", "/open NOPE", "/pos", "/pos HYPE", "/close"]
+START_SCREENS += ["/alerts", "/health", "/pause", "/resume", "/alerts mute HYPE"]
+
+
+class Crawler:
+    """Presses every button that can be reached, each kind of button once."""
+
+    def __init__(self, chat: Chat, caller: Caller) -> None:
+        self.chat, self.caller = chat, caller
+        self.pressed: set[tuple[str, str, str]] = set()
+        self._waiting: deque[tuple[Message, Tap, str]] = deque()
+
+    def look(self, message: Message, path: str) -> None:
+        """Note the buttons of a message that were not pressed yet."""
+        for button in message.buttons:
+            step = (message.card.kind, button.tap.verb, button.tap.arg)
+            if step not in self.pressed:
+                self.pressed.add(step)
+                copy = Message(message.message_id, message.card)
+                self._waiting.append((copy, button.tap, f"{path} > {button.label}"))
+
+    async def press_all(self) -> None:
+        """Press until nothing new appears."""
+        while self._waiting:
+            message, tap, path = self._waiting.popleft()
+            shown = await self.chat.press(message, tap, self.caller)
+            assert self.chat.toast not in DEAD_ENDS, path
+            self.look(shown, path)
+
+
+DEAD_ENDS = {trouble.UNKNOWN_BUTTON, trouble.NOT_YOUR_SCREEN, trouble.VIEW_ONLY}
+
+
+async def test_every_button_of_every_card_leads_somewhere(chat: Chat) -> None:
+    """Every card ends in an answer, whatever an owner presses."""
+    for base, trade_id in (("HYPE", "trade900"), ("WIF", "trade901")):
+        _hold(chat, base, trade_id)
+    crawler = Crawler(chat, ANNA)
+
+    for typed in START_SCREENS:
+        crawler.look(await chat.type(typed), typed)
+        await crawler.press_all()
+    for kind in AlertKind:
+        crawler.look(await _pushed(chat, kind), kind)
+        await crawler.press_all()
+
+    assert {verb for _, verb, _ in crawler.pressed} >= set(Verb) - {Verb.RETRY}
+    assert len(crawler.pressed) > 80
+
+
+async def test_every_button_of_a_viewer_leads_somewhere(chat: Chat) -> None:
+    """What a viewer sees, he may press."""
+    _hold(chat)
+    crawler = Crawler(chat, VERA)
+
+    for typed in START_SCREENS:
+        if typed.split()[0].removeprefix("/") in VIEWER_COMMANDS:
+            crawler.look(await chat.type(typed, VERA), typed)
+            await crawler.press_all()
+
+    assert len(crawler.pressed) > 30
+
+
+async def test_a_viewer_never_gets_a_button_that_trades(chat: Chat) -> None:
+    """Not only refused: not even drawn."""
+    _hold(chat)
+
+    for typed in START_SCREENS:
+        if typed.split()[0].removeprefix("/") in VIEWER_COMMANDS:
+            shown = await chat.type(typed, VERA)
+            assert {one.tap.verb for one in shown.buttons} <= VIEWER_VERBS, typed
