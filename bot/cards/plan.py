@@ -70,7 +70,6 @@ def plan_card(offer: Offer, look: Look) -> Card:
             "base": body.base,
             "plan": offer.plan_id,
             "by": look.viewer_name,
-            "expires_at": offer.expires_at.isoformat(),
         },
         is_protected=True,
     )

@@ -33,7 +33,6 @@ CHANGED = "This card has changed. Look again."
 OPENING = "Opening…"
 CLOSING = "Closing…"
 CANCELLED = "Cancelled"
-LAPSED = "This quote has expired"
 _NOTHING = "Nothing was ordered."
 RESTARTED_WORDS = "I restarted, this quote is void"
 _MAX_PASSED = 8

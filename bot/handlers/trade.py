@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
@@ -210,23 +209,6 @@ def _ended(desk: Desk, caller: Caller, screen: Screen | None, words: str) -> Rep
     request = None if screen is None else unpack_request(screen.shown)
     said = trouble.nothing_ordered(words)
     return Reply(plan.ended_card(said, request, desk.look(caller)), toast=words)
-
-
-async def lapse(
-    desk: Desk, caller: Caller, card_id: str, message_id: MessageId
-) -> Reply | None:
-    """Return what replaces a confirm card whose time is up; None if nothing must.
-
-    For a timer: a card that was confirmed, cancelled or quoted anew stays as it is.
-    """
-    screen = await desk.cards.screen_of_message(caller.chat_id, message_id)
-    if screen is None or screen.card_id != card_id or screen.kind != "plan":
-        return None
-    expires_at = datetime.fromisoformat(screen.shown["expires_at"])
-    if desk.clock.now() < expires_at:
-        return None
-    await _discard(desk, screen)
-    return _ended(desk, caller, screen, trouble.LAPSED)
 
 
 async def _refused(

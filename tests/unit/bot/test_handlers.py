@@ -13,7 +13,6 @@ from bot.callbacks import Tap, Verb
 from bot.cards import trouble
 from bot.cards.alert import alert_card
 from bot.cards.card import Reply
-from bot.handlers import trade as trade_handlers
 from bot.handlers.routes import COMMANDS, VERBS, unknown_command, unknown_text
 from core import errors
 from core.model.alert import Alert, AlertKind, AlertLevel
@@ -261,32 +260,6 @@ async def test_cancel_ends_the_quote_and_its_button(chat: Chat) -> None:
 
     assert ended.first_line == "Cancelled. Nothing was ordered. · 🧪 PAPER"
     assert not chat.engine.trades
-
-
-async def test_a_card_whose_time_is_up_turns_into_expired(chat: Chat) -> None:
-    """A dead button must not look alive; a live or used card must stay."""
-    card = await chat.type("/open HYPE")
-    card_id = card.card.card_id or ""
-    early = await trade_handlers.lapse(chat.desk, ANNA, card_id, card.message_id)
-    await chat.clock.advance(timedelta(seconds=46))
-
-    late = await trade_handlers.lapse(chat.desk, ANNA, card_id, card.message_id)
-
-    assert early is None
-    assert late is not None
-    assert late.card is not None
-    assert "This quote has expired. Nothing was ordered." in late.card.html
-    assert [one.state for one in chat.engine.quotes.values()] == ["void"]
-
-
-async def test_a_used_card_does_not_expire(chat: Chat) -> None:
-    """The progress of a running trade must not be overwritten by a timer."""
-    card = await chat.type("/open HYPE")
-    card_id = card.card.card_id or ""
-    await chat.tap(card, "✅")
-    await chat.clock.advance(timedelta(seconds=46))
-
-    assert await trade_handlers.lapse(chat.desk, ANNA, card_id, card.message_id) is None
 
 
 async def test_while_paused_opening_says_so_and_offers_resume(chat: Chat) -> None:
