@@ -80,13 +80,20 @@ function receive(message) {
   if (message.asks_reply && !old) replyTo(message);
   showFoot();
   showUsers();
-  if (follow) list.scrollTop = list.scrollHeight;
+  if (follow) showNewest(old ? null : node(message.id));
 }
 
 // --- messages -------------------------------------------------------------------
 
 const node = (id) => list.querySelector(`[data-message-id="${CSS.escape(String(id))}"]`);
 const isNearBottom = () => list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_BOTTOM_PX;
+
+// A new message that is taller than the screen is shown from its beginning.
+function showNewest(fresh) {
+  list.scrollTop = list.scrollHeight;
+  if (!fresh || fresh.offsetHeight <= list.clientHeight) return;
+  fresh.scrollIntoView({ block: "start" });
+}
 
 function showAll() {
   list.replaceChildren();

@@ -9,6 +9,8 @@ const SIMPLE = {
   bold: "b", italic: "i", underline: "u", strikethrough: "s", code: "code", pre: "pre",
 };
 
+const BLOCK = new Set(["pre", "blockquote", "expandable_blockquote"]);
+
 // Pretend time minus the browser's: the sandbox clock may stand still or jump.
 let aheadMs = 0;
 
@@ -38,6 +40,8 @@ function fill(parent, text, from, to, entities, verbatim) {
     parent.append(outer);
     if (entity.type === "date_time") showTime(outer);
     at = end;
+    // A block ends its line by itself: the line break after it is no empty line.
+    if (BLOCK.has(entity.type) && at < to && text[at] === "\n") at += 1;
     index = next;
   }
   plain(parent, text.slice(at, to), verbatim);
