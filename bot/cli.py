@@ -8,10 +8,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import signal
+import stat
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from core.model.instrument import TokenRow
     from core.model.market import FundingSnapshot
     from core.model.opportunity import Opportunity, ScanResult
+
+log = logging.getLogger(__name__)
 
 DONE: Final = 0
 CANNOT_GO_ON: Final = 1
@@ -92,12 +97,23 @@ async def _run(settings: Settings) -> int:
     """Run until a person or the system says stop; then end within ten seconds."""
     loop = asyncio.get_running_loop()
     logs.watch_loop(loop)
+    await asyncio.to_thread(_warn_of_readers, Path(settings.env_file))
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     async with running(settings):
         await stop.wait()
     return DONE
+
+
+def _warn_of_readers(file: Path) -> None:
+    """Say that the token's file is open to other users of this machine."""
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return
+    if stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
+        log.warning("%s holds the token and others can read it: chmod 600 it", file)
 
 
 # --- scan -----------------------------------------------------------------------------

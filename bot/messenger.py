@@ -38,6 +38,7 @@ from telegram.error import (
 from telegram.ext import AIORateLimiter, ExtBot
 from telegram.request import HTTPXRequest
 
+from bot.cards.checks import check
 from core.errors import StorageError
 from core.model.screen import Screen
 from core.model.units import MessageId
@@ -157,6 +158,7 @@ class Messenger:
 
     async def send(self, card: Card, *, chat_id: ChatId, user_id: UserId) -> Delivery:
         """Send a new message once and take the buttons off the older copy."""
+        _note_faults(card)
         older = await self._older(card, chat_id)
         await self._store(card, chat_id, user_id, None)
         result = await self._send(card, chat_id)
@@ -182,6 +184,7 @@ class Messenger:
     ) -> Delivery:
         if self._shows(card, chat_id, message_id):
             return Sent(message_id)
+        _note_faults(card)
         await self._store(card, chat_id, user_id, message_id)
         result = await self._edit(card, chat_id, message_id)
         if isinstance(result, Refused) and result.says("message is not modified"):
@@ -395,6 +398,12 @@ def plain(text: str) -> str:
 
 def _is_markup_fault(result: Refused) -> bool:
     return result.says("can't parse entities", "message is too long")
+
+
+def _note_faults(card: Card) -> None:
+    """Log what Telegram would refuse or show badly; it is sent all the same."""
+    for fault in check(card):
+        log.error("card %s: %s", card.kind, fault)
 
 
 def _print(card: Card) -> int:

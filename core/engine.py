@@ -62,7 +62,7 @@ __all__ = ["Engine", "EngineFacts", "EngineParts", "Quote", "TokenView"]
 log = logging.getLogger(__name__)
 
 BALANCE_LIMIT = timedelta(seconds=2)
-PARK_LIMIT = timedelta(seconds=10)
+PARK_LIMIT = timedelta(seconds=6)
 """How long running work may take to finish when the process stops."""
 
 
@@ -135,7 +135,7 @@ class Engine:
         self._parts.nursery.start(self._first_look(), name="first look")
 
     async def stop(self) -> None:
-        """Finish or park running work within 10 s."""
+        """Finish or park running work within `PARK_LIMIT`."""
         left = await self._parts.nursery.drain(PARK_LIMIT)
         if left:
             log.warning("parked work tasks=%d", left)

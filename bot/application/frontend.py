@@ -53,7 +53,9 @@ ANSWER_AFTER: Final = timedelta(seconds=0.8)
 STALE: Final = timedelta(seconds=60)
 """A typed command older than this came while the bot was away."""
 NEVER_STALE: Final = frozenset({"pause", "halt"})
-_LOG_GAP: Final = timedelta(minutes=1)
+_STRANGER_GAP: Final = timedelta(minutes=1)
+_HUSH: Final = timedelta(seconds=10)
+"""For so long a person who was told "too fast" is not told again."""
 _CONCURRENT: Final = 8
 
 
@@ -115,7 +117,8 @@ class Frontend:
         self._tasks, self._heard = tasks, heard
         self._pace = Pace()
         self._menus: set[ChatId] = set()
-        self._strangers_logged_at: float | None = None
+        self._stranger_at: float | None = None
+        self._hushed: dict[int, float] = {}
         self._newest: dict[tuple[ChatId, str], MessageId] = {}
         self.connecting: asyncio.Task[object] | None = None
         """The task that runs `connect`, to be stopped if it never gets through."""
@@ -205,24 +208,36 @@ class Frontend:
         member = update.my_chat_member
         if member is not None and member.chat.type != "private":
             await self._messenger.leave(member.chat.id)
-        if refusal.is_stranger and refusal.user_id is not None:
-            self._log_stranger(refusal)
-            await self._desk.engine.report_stranger(refusal.user_id)
-        if not refusal.is_answered or refusal.user_id is None:
+        if refusal.user_id is None:
             return
-        says = trouble.refused_text(
-            is_too_fast=refusal.reason is RefusalReason.TOO_FAST, wait_s=refusal.wait_s
-        )
+        if refusal.is_stranger:
+            await self._report_stranger(refusal.user_id)
+        elif refusal.is_answered:
+            await self._explain_refusal(update, refusal, UserId(refusal.user_id))
+
+    async def _report_stranger(self, user_id: int) -> None:
+        """Log and tell owners, but not for every knock of a flood."""
+        now_s, last = self._desk.clock.monotonic(), self._stranger_at
+        if last is None or now_s - last >= _STRANGER_GAP.total_seconds():
+            self._stranger_at = now_s
+            log.warning("refused stranger user=%s", user_id)
+            await self._desk.engine.report_stranger(user_id)
+
+    async def _explain_refusal(
+        self, update: Update, refusal: Refusal, user_id: UserId
+    ) -> None:
+        """Answer every tap, but of many messages that came too fast only one."""
+        is_too_fast = refusal.reason is RefusalReason.TOO_FAST
+        says = trouble.refused_text(is_too_fast=is_too_fast, wait_s=refusal.wait_s)
         if update.callback_query is not None:
             await self._messenger.answer(update.callback_query.id, says)
-        else:
-            await self._replies.say(Card(html=says), UserId(refusal.user_id))
-
-    def _log_stranger(self, refusal: Refusal) -> None:
-        now_s, last = self._desk.clock.monotonic(), self._strangers_logged_at
-        if last is None or now_s - last >= _LOG_GAP.total_seconds():
-            self._strangers_logged_at = now_s
-            log.warning("refused stranger user=%s", refusal.user_id)
+            return
+        now_s = self._desk.clock.monotonic()
+        if is_too_fast and now_s < self._hushed.get(user_id, now_s):
+            return
+        if is_too_fast:
+            self._hushed[user_id] = now_s + _HUSH.total_seconds()
+        await self._replies.say(Card(html=says), user_id)
 
     # --- commands and taps ------------------------------------------------------------
 

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 ALLOWED_UPDATES: Final = ("message", "callback_query", "my_chat_member")
 _WAITS: Final = tuple(timedelta(seconds=s) for s in (1, 2, 5, 10, 30))
+CONFLICT_WAIT: Final = timedelta(seconds=3)
 _GOODBYE_S: Final = 2.0
 
 
@@ -111,7 +112,7 @@ class Poller:
         if isinstance(error, Conflict):
             log.error("another program polls with this bot's token")
             await self._on_conflict()
-            return wait_after(self._failures)
+            return CONFLICT_WAIT
         if isinstance(error, InvalidToken):
             log.error("Telegram does not accept the bot's token while polling")
         elif isinstance(error, TelegramError):
