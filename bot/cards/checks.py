@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 from bot.callbacks import MAX_BYTES
-from bot.cards.numbers import MAX_CELLS, cells
+from bot.cards.numbers import MAX_CELLS, cells, fits_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,8 +94,14 @@ def _text_faults(html: str) -> Iterator[str]:
     if reading.tags > MAX_ENTITIES:
         yield f"{reading.tags} entities"
     for row in "\n".join(reading.tables).split("\n"):
-        if cells(row) > MAX_CELLS:
-            yield f"table row of {cells(row)} cells: {row}"
+        yield from _row_faults(row)
+
+
+def _row_faults(row: str) -> Iterator[str]:
+    if cells(row) > MAX_CELLS:
+        yield f"table row of {cells(row)} cells: {row}"
+    if not all(fits_table(one) for one in row):
+        yield f"not for a monospace table: {row}"
 
 
 def _button_faults(card: Card) -> Iterator[str]:

@@ -41,7 +41,7 @@ def _width(character: str) -> int:
 
 def cut(text: str, width: int = TOKEN_CELLS) -> str:
     """Shorten a name to this many cells, marking the cut with `~`."""
-    clean = "".join(one if _fits_table(one) else "?" for one in text)
+    clean = "".join(one if fits_table(one) else "?" for one in text)
     if cells(clean) <= width:
         return clean
     kept = ""
@@ -52,7 +52,8 @@ def cut(text: str, width: int = TOKEN_CELLS) -> str:
     return kept + "~"
 
 
-def _fits_table(character: str) -> bool:
+def fits_table(character: str) -> bool:
+    """Tell whether a character has a known width: ASCII, or a letter of two cells."""
     if character.isascii():
         return character.isprintable()
     is_wide = unicodedata.east_asian_width(character) in "WF"
@@ -229,7 +230,7 @@ def share(fraction: Decimal) -> str:
 
 
 def _share(percent: Decimal) -> str:
-    return plain(significant(percent, 2)) if percent < 1 else f"{percent:.2f}"
+    return plain(significant(percent, 2 if percent < 1 else 3))
 
 
 # --- prices and quantities ------------------------------------------------------------

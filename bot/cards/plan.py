@@ -188,15 +188,19 @@ def _units(body: OpenPlan, look: Look) -> str:
         for leg in (body.long, body.short)
         if leg.instrument.multiplier != 1
     ]
-    settles = [f"{leg.instrument.settle} on {_code(leg, look)}" for leg in _legs(body)]
-    return lines(
-        text(" · ".join(names)),
-        text(f"Settled in {' and '.join(settles)}, both counted as $"),
+    return lines(text(" · ".join(names)), text(_settled(body, look)))
+
+
+def _settled(body: OpenPlan, look: Look) -> str:
+    """Name the currencies that stand behind the dollars of the card."""
+    legs = (body.long, body.short)
+    settles = {leg.instrument.settle for leg in legs}
+    if len(settles) == 1:
+        return f"Settled in {settles.pop()}, counted as $"
+    both = " and ".join(
+        f"{leg.instrument.settle} on {_code(leg, look)}" for leg in legs
     )
-
-
-def _legs(body: OpenPlan) -> tuple[PlanLeg, PlanLeg]:
-    return body.long, body.short
+    return f"Settled in {both}, both counted as $"
 
 
 def _open_bounds(body: OpenPlan, look: Look) -> str:

@@ -10,8 +10,8 @@ from bot.cards.card import Card
 from bot.cards.facts import cost, gain, items, moment, number, quantity
 from bot.cards.layout import folded, lines, rows_of, text
 from bot.cards.legs import leg_table
-from bot.cards.position import state_words
 from bot.cards.shown import QuoteRequest, ShownRow, pack_rows
+from bot.cards.trouble import busy_state
 from core.model.alert import AlertKind
 from core.model.units import Base, TradeId, VenueId
 
@@ -318,12 +318,7 @@ def _restarted(facts: Facts, look: Look) -> Sequence[str]:
 
 
 def _state(state: str | None) -> str:
-    if state is None:
-        return "?"
-    try:
-        return state_words(state)
-    except ValueError:
-        return state
+    return "?" if state is None else busy_state(state)
 
 
 # --- buttons --------------------------------------------------------------------------

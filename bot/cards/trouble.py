@@ -14,6 +14,7 @@ from bot.cards import numbers
 from bot.cards.card import Card
 from bot.cards.layout import folded, lines, rows_of, text
 from bot.cards.plan import expired_words
+from bot.cards.position import state_words
 from core import errors
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _held(error: errors.AlreadyHeldError, look: Look) -> Words:
     return Words(
         f"{look.title(error.venue_id)} already holds {error.token}: "
         f"{_ended(error.detail)}",
-        f"I do not touch it. {_NOTHING}",
+        f"Close it first, or choose another token. {_NOTHING}",
         helps=("retry", "pos"),
     )
 
@@ -198,10 +199,18 @@ def _unknown_trade(error: errors.UnknownTradeError, look: Look) -> Words:
     )
 
 
+def busy_state(state: str) -> str:
+    """Say what a pair is doing; a state without words is told as it is."""
+    try:
+        return state_words(state)
+    except ValueError:
+        return state
+
+
 def _busy(error: errors.TradeBusyError, look: Look) -> Words:
     del look
     return Words(
-        f"Pair {error.trade_id} is {error.state}.",
+        f"Pair {error.trade_id} is {busy_state(error.state)}.",
         "Its card shows the progress.",
         helps=("pos", "retry"),
     )

@@ -120,6 +120,8 @@ async def quote(desk: Desk, caller: Caller, request: QuoteRequest) -> Reply:
     """Return a confirm card, or why there is none and the way to try again."""
     try:
         found = await _ask(desk, caller, request)
+    except errors.TradeBusyError as error:
+        return await _busy(desk, caller, error)
     except (errors.CoreError, errors.VenueError) as error:
         look = desk.look(caller)
         again = request.pack()
@@ -128,6 +130,13 @@ async def quote(desk: Desk, caller: Caller, request: QuoteRequest) -> Reply:
     offer = _offer(desk, found, request, look)
     card = plan.plan_card(offer, look)
     return Reply(card, toast=offer.note, plan_id=found.plan_id)
+
+
+async def _busy(desk: Desk, caller: Caller, error: errors.TradeBusyError) -> Reply:
+    """Show the pair that is opening, closing or over instead of a refusal."""
+    found = await desk.engine.position(TradeId(error.trade_id))
+    card = position.position_card(found, desk.look(caller))
+    return Reply(card, toast=trouble.busy_state(error.state).capitalize())
 
 
 async def _ask(desk: Desk, caller: Caller, request: QuoteRequest) -> Quote:

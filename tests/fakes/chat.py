@@ -20,12 +20,25 @@ from tests.fakes.engine import ScriptedEngine
 from tests.fakes.runtime import CountedIds, FakeClock
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+if TYPE_CHECKING:
     from bot.callbacks import Tap
     from bot.cards.card import Button, Card, Reply
 
 ANNA = Caller(UserId(1), ChatId(1), Role.OWNER, "Anna")
 BERT = Caller(UserId(2), ChatId(2), Role.OWNER, "Bert")
 VERA = Caller(UserId(3), ChatId(3), Role.VIEWER, "Vera")
+
+
+LONGEST_LABELS = {1: 20, 2: 20, 3: 14, 4: 6, 5: 6}
+"""Characters that a label may have, by the buttons in its row."""
+
+
+def fits_a_phone(row: Sequence[Button]) -> bool:
+    """Tell whether the labels of a row can be read on a narrow screen."""
+    most = LONGEST_LABELS.get(len(row), 0)
+    return all(len(button.label) <= most for button in row)
 
 
 class MemoryCards:
@@ -158,6 +171,7 @@ class Chat:
         if card is None:
             return None
         assert check(card) == (), card.html
+        assert all(map(fits_a_phone, card.rows)), card.rows
         number = MessageId(len(self.messages) + 100)
         is_edit = tapped is not None and not reply.is_new
         message = tapped if tapped is not None and is_edit else Message(number, card)

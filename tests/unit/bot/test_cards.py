@@ -789,6 +789,8 @@ def test_forty_new_spreads_make_one_message_of_nine_rows() -> None:
         (Card("<pre><b>a</b></pre>"), "inside a table"),
         (Card("<pre>" + "x" * 34 + "</pre>"), "table row of 34 cells"),
         (Card("<pre>" + "币" * 17 + "</pre>"), "table row of 34 cells"),
+        (Card("<pre>→</pre>"), "not for a monospace table"),
+        (Card("<pre>🧪</pre>"), "not for a monospace table"),
         (Card("<b>a</b>" * 100), "100 entities"),
     ],
 )

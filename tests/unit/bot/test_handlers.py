@@ -367,6 +367,28 @@ async def test_closing_a_pair_that_ended_says_what_it_brought(chat: Chat) -> Non
     assert chat.toast == "Closed 2 h 00 ago: +$2.30"
 
 
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (TradeState.CLOSE1, "closing, leg 1"),
+        (TradeState.REBALANCE, "being repaired"),
+        (TradeState.LEG2, "opening, leg 2"),
+    ],
+)
+async def test_closing_a_busy_pair_shows_what_it_is_doing(
+    chat: Chat, state: TradeState, words: str
+) -> None:
+    """A close that already runs must show its progress, not a refusal."""
+    trade_id = _hold(chat)
+    chat.engine.trades[trade_id] = replace(chat.engine.trades[trade_id], state=state)
+
+    card = await chat.type("/close")
+
+    assert chat.toast == words.capitalize()
+    assert words in card.first_line
+    assert "🔄 Refresh" in card.labels
+
+
 # --- lists ----------------------------------------------------------------------------
 
 
