@@ -250,7 +250,8 @@ class Frontend:
             work = self._on_message(caller, update.message)
             self._tasks.start(work, name=f"message {update.message.message_id}")
         elif update.callback_query is not None:
-            await self._on_tap(caller, update.callback_query)
+            query = update.callback_query
+            self._tasks.start(self._on_tap(caller, query), name=f"tap {query.id}")
 
     async def _hear(self, chat_id: ChatId) -> None:
         await self._heard(chat_id)
@@ -307,7 +308,8 @@ class Frontend:
     async def _on_tap(self, caller: Caller, query: CallbackQuery) -> None:
         """Answer once: with the toast if the handler is quick, bare if it is not."""
         pending = _Pending(query.id, asyncio.get_running_loop().create_future())
-        self._tasks.start(self._tapped(caller, query, pending), name=f"tap {query.id}")
+        work = self._tapped(caller, query, pending)
+        self._tasks.start(work, name=f"work of tap {query.id}")
         await asyncio.wait({pending.toast}, timeout=ANSWER_AFTER.total_seconds())
         pending.is_answered = True
         toast = pending.toast.result() if pending.toast.done() else ""

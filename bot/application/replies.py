@@ -14,6 +14,7 @@ from bot.cards.card import Card
 from bot.cards.plan import ended_card
 from bot.cards.shown import unpack_request
 from bot.messenger import NoAnswer, Sent, TooFast
+from core.errors import CoreError
 from core.model.plan import PlanState
 from core.model.units import ChatId, PlanId
 
@@ -94,13 +95,17 @@ class Replies:
         if reply.plan_id is None:
             return
         plan_id = PlanId(reply.plan_id)
-        if isinstance(result, Sent):
-            await self._desk.engine.issue(plan_id, result.message_id)
-            expiry = self._expire(plan_id, caller, result.message_id)
-            self._tasks.start(expiry, name=f"expiry {plan_id}")
-            return
-        log.warning("plan %s void, its card was not delivered: %s", plan_id, result)
-        await self._desk.engine.discard(plan_id)
+        try:
+            if isinstance(result, Sent):
+                await self._desk.engine.issue(plan_id, result.message_id)
+                expiry = self._expire(plan_id, caller, result.message_id)
+                self._tasks.start(expiry, name=f"expiry {plan_id}")
+                return
+            log.warning("plan %s void, card not delivered: %s", plan_id, result)
+            await self._desk.engine.discard(plan_id)
+        except CoreError:
+            # A draft that was never issued cannot be confirmed: nothing can be ordered.
+            log.exception("plan %s was neither issued nor ended", plan_id)
         card = trouble.undelivered_card(self._desk.look(caller))
         await self.say(card, caller.user_id)
 

@@ -518,6 +518,35 @@ async def test_a_confirm_card_whose_sending_fails_is_void_and_not_sent_again(
     assert not any("Open HYPE?" in text for text in bot.texts())
 
 
+async def test_a_confirm_card_that_may_have_arrived_is_void_all_the_same(
+    bot: Bot, command: Callable[..., None]
+) -> None:
+    """After a lost answer the card may be there; its button must be dead."""
+    command("open", _quote)
+    bot.telegram.faults.add("sendMessage", "reset", times=1)
+    bot.telegram.say(ANNA, "/open")
+    await bot.telegram.wait_message(ANNA, "could not be shown")
+
+    assert (bot.engine.discarded, bot.engine.issued) == (["plan0001"], [])
+
+
+async def test_a_confirm_card_that_cannot_be_made_live_is_owned_up_to(
+    bot: Bot, command: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a full disk the button would answer "one moment" for ever."""
+
+    async def fail(*_given: object) -> None:
+        why = "disk full"
+        raise StorageError(why)
+
+    monkeypatch.setattr(bot.engine, "issue", fail)
+    command("open", _quote)
+    bot.telegram.say(ANNA, "/open")
+
+    text = (await bot.telegram.wait_message(ANNA, "could not be shown")).text
+    assert "Nothing was ordered" in text
+
+
 async def test_a_quote_nobody_answers_ends_on_its_card(
     bot: Bot, command: Callable[..., None]
 ) -> None:
