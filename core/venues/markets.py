@@ -174,6 +174,9 @@ class MarketReader:
         lists = await self._read_lists()
         if lists.error is not None:
             raise lists.error
+        await self._clock.sleep(
+            timedelta(0)
+        )  # others first: reading takes milliseconds
         if not lists.rates:
             raise _nonsense(self.venue_id, "sent no rates")
         found = self._translated(instruments.values(), lists, self._clock.now())
