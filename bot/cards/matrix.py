@@ -13,7 +13,7 @@ from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
 from bot.cards.shown import ShownRow, pack_rows, pair_row
 from bot.cards.venues import venue_line
 from core.model.instrument import AbsenceReason, TokenStatus
-from core.model.opportunity import Opportunity
+from core.model.opportunity import Opportunity, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bot.cards.card import Button
     from bot.cards.look import Look
-    from core.model.instrument import Availability, TokenRow
+    from core.model.instrument import Availability, LeftOut, TokenRow
     from core.model.market import FundingSnapshot
     from core.model.opportunity import ScanResult, Skip
     from core.model.units import VenueId
@@ -184,7 +184,8 @@ def token_card(facts: TokenFacts, look: Look, stale_after: timedelta) -> Card:
         _venue_table(facts.row, found, look),
         _holes(facts, found, look),
         _pair_table(pairs, look) if pairs else "",
-        f"{look.per} gross, before fees · iv = hours between payments · vol = 24 h, $",
+        f"{look.per} gross, before fees · iv = hours between payments"
+        " · vol = 24 h, $ · ? = unknown",
         _names(facts.row, look),
         venue_line(facts.result, look, stale_after) if facts.result else "",
     )
@@ -290,14 +291,42 @@ def _holes(
     for venue_id in look.venues:
         skip = why.get(venue_id)
         if skip is not None:
-            words = skip.detail or skip.reason.value.replace("_", " ")
-            said.append(f"{look.code(venue_id)} {words}")
+            said.append(f"{look.code(venue_id)} {_skipped(skip, look)}")
         elif venue_id not in facts.row.instruments:
             absent = facts.row.absences.get(venue_id, AbsenceReason.NOT_LISTED)
             said.append(f"{look.code(venue_id)} {_ABSENT[absent]}")
         elif venue_id not in found:
             said.append(f"{look.code(venue_id)} no fresh rate")
     return text(" · ".join(said))
+
+
+def _skipped(skip: Skip, look: Look) -> str:
+    if skip.reason is SkipReason.SINGLE_VENUE:
+        return "has no second venue to pair with"
+    return look.with_titles(skip.detail or skip.reason.value.replace("_", " "))
+
+
+def left_out_card(name: str, found: Sequence[LeftOut], look: Look) -> Card:
+    """Return why a token that venues do list cannot be used anywhere."""
+    reasons = [
+        f"{look.title(one.venue_id)}: {one.native_name} {_ABSENT[one.reason]}"
+        for one in found[:MAX_PAIR_ROWS]
+    ]
+    return Card(
+        html=lines(
+            f"❌ {text(name)} is not usable on any venue · {look.badge}",
+            text("\n".join(reasons)),
+        ),
+        kind="token",
+        card_id=look.card_id,
+        rows=rows_of(
+            [
+                look.button("◀ Top", Verb.SCREEN, "top"),
+                look.button("▦ Matrix", Verb.SCREEN, "matrix"),
+            ]
+        ),
+        shown={"token": name},
+    )
 
 
 def _pair_table(pairs: Sequence[Opportunity], look: Look) -> str:

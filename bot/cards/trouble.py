@@ -37,7 +37,6 @@ CANCELLED = "Cancelled"
 _NOTHING = "Nothing was ordered."
 RESTARTED_WORDS = "I restarted, this quote is void"
 _MAX_PASSED = 8
-_MAX_TYPED = 40
 _MAX_FIRST = 300
 _MAX_THEN = 1500
 KIND = "trouble"
@@ -125,9 +124,12 @@ def _bound_broken(error: errors.BoundBrokenError, look: Look) -> Words:
 
 def _paused(error: errors.PausedError, look: Look) -> Words:
     ago = numbers.duration_text(look.now - error.since)
+    since = f"since {error.since:%H:%M} UTC ({ago} ago)"
+    is_person = error.reason.startswith("by ")
     return Words(
-        f"Entries are paused since {error.since:%H:%M} UTC ({ago} ago):"
-        f" {_ended(error.reason)}",
+        f"Entries are paused {error.reason} {since}."
+        if is_person
+        else f"Entries are paused {since}: {_ended(error.reason)}",
         f"Closing works. {_NOTHING}",
         helps=("resume", "pos"),
     )
@@ -336,40 +338,6 @@ def undelivered_card(look: Look) -> Card:
         helps=("top", "pos"),
     )
     return words_card(words, look)
-
-
-def hint_card(
-    first: str, look: Look, then: str = "", helps: tuple[str, ...] = ("top",)
-) -> Card:
-    """Return what is wrong with what a person typed, and what to do."""
-    return words_card(Words(first, then, helps=helps), look)
-
-
-def too_many_words(look: Look, command: str, example: str) -> Card:
-    """Return what is said to a command with more words than it takes."""
-    first = f"That is more than {command} takes."
-    return hint_card(first, look, f"For example: {example}")
-
-
-def bad_amount(look: Look, word: str) -> Card:
-    """Return what is said to a size that is none."""
-    first = f"“{_short(word)}” is not an amount in dollars per leg."
-    return hint_card(first, look, "For example: /open HYPE 500")
-
-
-def bad_alert(look: Look, typed: str) -> Card:
-    """Return what is said to an alert setting that is none."""
-    return hint_card(
-        f"“{_short(typed)}” is no alert setting.",
-        look,
-        f"A number in %/{look.rate_hours}h (/alerts 0.03), on, silent, off,"
-        " mute TOKEN, unmute TOKEN.",
-        helps=("alerts", "top"),
-    )
-
-
-def _short(typed: str) -> str:
-    return _cut(typed, _MAX_TYPED)
 
 
 def _limits(words: Words) -> tuple[tuple[str, int], ...]:

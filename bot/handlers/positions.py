@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bot.cards import position, trouble
+from bot.cards import hints, position
 from bot.cards.card import Reply
 from bot.cards.shown import QuoteRequest
 from bot.handlers.screens import (
@@ -35,7 +35,7 @@ async def positions(
     """Show all pairs, or the one of an id or token."""
     del message_id
     if len(words) > 1:
-        return Reply(trouble.too_many_words(desk.look(caller), "/pos", "/pos HYPE"))
+        return Reply(hints.too_many_words(desk.look(caller), "/pos", "/pos HYPE"))
     if words:
         trade_id = await _trade_named(desk, words[0])
         return Reply(await show_position(desk, caller, trade_id))
@@ -48,7 +48,7 @@ async def close(
     """Quote a close; without words the only pair's, or a choice."""
     del message_id
     if len(words) > 1:
-        return Reply(trouble.too_many_words(desk.look(caller), "/close", "/close HYPE"))
+        return Reply(hints.too_many_words(desk.look(caller), "/close", "/close HYPE"))
     if words:
         trade_id = await _trade_named(desk, words[0])
         return await quote(desk, caller, QuoteRequest(trade_id=trade_id))

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from bot.cards import preferences, trouble
+from bot.cards import hints, preferences, trouble
 from bot.cards.card import Reply
 from bot.cards.shown import unpack_rows
 from bot.handlers.scan import show_token
@@ -47,7 +47,7 @@ async def alerts(
             per_hour = percent / 100 / desk.rate_hours
             await desk.engine.set_alert_spread(per_hour, caller.user_id)
         case _:
-            return Reply(trouble.bad_alert(desk.look(caller), " ".join(words)))
+            return Reply(hints.bad_alert(desk.look(caller), " ".join(words)))
     return Reply(await show_alerts(desk, caller))
 
 

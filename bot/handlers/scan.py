@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.cards import matrix, opportunity, plan, trouble
+from bot.cards import hints, matrix, opportunity, plan, trouble
 from bot.cards.card import Reply
 from bot.handlers.screens import is_event, number_of, row_of, screen_behind
+from core.errors import UnknownTokenError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from bot.cards.shown import ShownRow
     from bot.handlers.desk import Desk
     from core.engine import TokenView
+    from core.model.instrument import LeftOut
     from core.model.units import MessageId
 
 SCAN_AGAIN_AFTER = timedelta(seconds=5)
@@ -34,7 +36,7 @@ async def top(
     """Show the ranking; a number is the rows a page, another word a filter."""
     del message_id
     if len(words) > 1:
-        return Reply(trouble.too_many_words(desk.look(caller), "/top", "/top HL"))
+        return Reply(hints.too_many_words(desk.look(caller), "/top", "/top HL"))
     view: dict[str, str] = {}
     if words:
         rows = number_of(words[0])
@@ -91,7 +93,7 @@ async def grid(
     del message_id
     if len(words) > 1:
         look = desk.look(caller)
-        return Reply(trouble.too_many_words(look, "/matrix", "/matrix PEPE"))
+        return Reply(hints.too_many_words(look, "/matrix", "/matrix PEPE"))
     if words:
         return Reply(await show_token(desk, caller, words[0]))
     return Reply(await show_matrix(desk, caller, {}))
@@ -141,7 +143,13 @@ async def show_token(desk: Desk, caller: Caller, name: str) -> Card:
     Raises:
         UnknownTokenError: no venue lists it.
     """
-    view = desk.engine.token(name)
+    try:
+        view = desk.engine.token(name)
+    except UnknownTokenError:
+        left_out = _left_out(desk, name)
+        if not left_out:
+            raise
+        return matrix.left_out_card(name, left_out, desk.look(caller))
     preferences = await desk.engine.preferences()
     until = preferences.muted.get(view.row.base, desk.clock.now())
     facts = matrix.TokenFacts(
@@ -152,6 +160,16 @@ async def show_token(desk: Desk, caller: Caller, name: str) -> Card:
     )
     stale_after = 2 * desk.engine.facts.scan_interval
     return matrix.token_card(facts, desk.look(caller), stale_after)
+
+
+def _left_out(desk: Desk, name: str) -> tuple[LeftOut, ...]:
+    """Return the contracts of a token that no venue offers in a usable way."""
+    cache, wanted = desk.engine.availability(), name.upper()
+    return tuple(
+        one
+        for one in (cache.left_out if cache else ())
+        if wanted in {(one.base or "").upper(), one.native_name.upper()}
+    )
 
 
 def moved_since(desk: Desk, caller: Caller, row: ShownRow, view: TokenView) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from bot.cards import opportunity, plan, position, trouble
+from bot.cards import hints, opportunity, plan, position, trouble
 from bot.cards.card import Reply
 from bot.cards.shown import QuoteRequest, unpack_request
 from bot.handlers.screens import is_event, row_of, screen_behind
@@ -40,12 +40,12 @@ async def open_pair(
         result, size = desk.engine.latest_scan(), desk.engine.facts.size_usd
         return Reply(opportunity.picker_card(result, look, size))
     if len(words) > 2:  # noqa: PLR2004 -- token and dollars
-        return Reply(trouble.too_many_words(look, "/open", "/open HYPE 500"))
+        return Reply(hints.too_many_words(look, "/open", "/open HYPE 500"))
     size_usd = None
     if len(words) == 2:  # noqa: PLR2004
         size_usd = dollars(words[1])
         if size_usd is None:
-            return Reply(trouble.bad_amount(look, words[1]))
+            return Reply(hints.bad_amount(look, words[1]))
     return await quote(desk, caller, QuoteRequest(token=words[0], size_usd=size_usd))
 
 

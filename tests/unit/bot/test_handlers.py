@@ -17,11 +17,12 @@ from bot.handlers.routes import COMMANDS, VERBS, unknown_command, unknown_text
 from core import errors
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import AlertDelivery, Halt, TradingState
+from core.model.instrument import AbsenceReason, LeftOut
 from core.model.trade import TradeState
 from core.model.units import Base, MessageId
 from tests.fakes.chat import ANNA, BERT, VERA, Chat, Message
 from tests.fakes.engine import lists_of, open_plan, pair, scan_of, trade_of
-from tests.fakes.objects import EXTENDED, LIGHTER
+from tests.fakes.objects import BINANCE, EXTENDED, LIGHTER
 from tests.fakes.runtime import START
 
 if TYPE_CHECKING:
@@ -268,8 +269,7 @@ async def test_while_paused_opening_says_so_and_offers_resume(chat: Chat) -> Non
 
     card = await chat.type("/open HYPE")
 
-    assert card.first_line.startswith("Entries are paused since 21:52 UTC")
-    assert "by you" in card.first_line
+    assert card.first_line.startswith("Entries are paused by you since 21:52 UTC")
     resumed = await chat.tap(card, "▶ Resume")
     assert "Entries were on already" in resumed.first_line
 
@@ -550,6 +550,19 @@ async def test_the_matrix_pages_sorts_and_leads_to_tokens(chat: Chat) -> None:
 
     assert "page 2/2" in grid.text or token is grid
     assert token.card.kind == "token"
+
+
+async def test_a_token_that_is_only_being_settled_says_so(chat: Chat) -> None:
+    """To say "no venue lists it" would send people looking for a typing error."""
+    lists = chat.engine.lists
+    assert lists is not None
+    gone = LeftOut(BINANCE, "BRETTUSDT", Base("BRETT"), AbsenceReason.SETTLING)
+    chat.engine.lists = replace(lists, left_out=(gone,))
+
+    card = await chat.type("/matrix brett")
+
+    assert card.first_line == "❌ brett is not usable on any venue · 🧪 PAPER"
+    assert "Binance: BRETTUSDT being settled, not traded" in card.text
 
 
 async def test_refreshing_the_matrix_reads_the_lists_again(chat: Chat) -> None:
