@@ -10,6 +10,7 @@ from core.errors import MarginError, NoPairError, SizeError, VenueDownError
 from core.liquidity import fill_within, limit_price, opposite, pair_cost
 from core.model.plan import Bounds, OpenPlan, PlanLeg
 from core.model.units import LegSide
+from core.opportunities import prices_agree
 from core.planning.legs import (
     MAX_SLIP_FIRST,
     MAX_SLIP_SECOND,
@@ -50,7 +51,8 @@ def build_open_plan(
     The leverage is lowered to what both venues allow for the instrument.
 
     Raises:
-        NoPairError: a book is empty or crossed, or the short side does not pay more.
+        NoPairError: a book is empty or crossed, the prices disagree, or the short side
+            does not pay more.
         SizeError: the size does not fit the lots, the limits or the books.
         MarginError: a venue has too little free margin.
         VenueDownError: a venue's balance is not known.
@@ -131,8 +133,11 @@ def _checked_mid(opportunity: Opportunity, books: PairBooks) -> Decimal:
         if not book.is_usable:
             why = f"the order book of {book.instrument.venue_id} is empty or crossed"
             raise NoPairError(opportunity.base, why)
-    mids = [book.mid for book in (books.long, books.short) if book.mid is not None]
-    return sum(mids, ZERO) / 2
+    long_mid, short_mid = (book.mid or ZERO for book in (books.long, books.short))
+    if not prices_agree(long_mid, short_mid):
+        why = f"the venues' prices disagree: {long_mid:f} and {short_mid:f}"
+        raise NoPairError(opportunity.base, why)
+    return (long_mid + short_mid) / 2
 
 
 @dataclass(frozen=True, slots=True)

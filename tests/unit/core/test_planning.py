@@ -382,6 +382,16 @@ def test_a_broken_book_is_no_plan(asks: Rungs) -> None:
         _plan(_books(long_asks=asks))
 
 
+def test_prices_that_disagree_are_not_one_asset() -> None:
+    """Two tokens of one name: 100 here, 97 there is the last that passes."""
+    near = _books(short_bids=(("97.09", "20"),), short_asks=(("97.10", "20"),))
+    far = _books(short_bids=(("97.07", "20"),), short_asks=(("97.08", "20"),))
+
+    assert _plan(near).first.quantity_base > 0
+    with pytest.raises(NoPairError, match="prices disagree"):
+        _plan(far)
+
+
 # --- closing --------------------------------------------------------------------------
 
 
