@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from core.errors import StorageError
 from core.execution import endings, facts
 from core.execution.live import NotYet
-from core.execution.sizing import ZERO, is_level, zeros
+from core.execution.sizing import ZERO, booked, is_level, zeros
 from core.execution.world import RaceLostError, attention_key
 from core.limits import STARTUP_KEY
 from core.model.alert import Alert, AlertKind, AlertLevel
@@ -274,6 +274,9 @@ class Reconciler:
         since = self._world.clock.now() - WATCH_AFTER_FENCE
         if docket is None or self._execution.is_busy(trade.trade_id):
             return
+        if not all(zeros(trade, booked(docket))):
+            await self._revive(trade.trade_id)
+            return
         watched = [
             order
             for order in docket.intents
@@ -317,7 +320,7 @@ class Reconciler:
         Trades that ended lately are included: their last payment may show up late.
         """
         trades = await self._earning()
-        booked = 0
+        count = 0
         for venue_id, venue in self._world.venues.items():
             ours = [trade for trade in trades if _leg_on(trade, venue_id) is not None]
             if not ours:
@@ -326,8 +329,8 @@ class Reconciler:
             payments = await asked(venue.payments(since))
             mine = _with_trades(payments or (), ours)
             if mine:
-                booked += await self._world.trades.book_payments(mine)
-        return booked
+                count += await self._world.trades.book_payments(mine)
+        return count
 
     async def _earning(self) -> tuple[Trade, ...]:
         since = self._world.clock.now() - PAID_LATE

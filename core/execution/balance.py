@@ -52,6 +52,7 @@ TOPUP_EXTRA = Decimal("0.0020")
 RATE_LIMIT_WAIT = timedelta(seconds=5)
 RATE_LIMITED = "rate_limit"
 HALTED = "orders to the venue are halted"
+TURNED = "a venue filled more than it held and turned the position around"
 NO_PRICE = "a venue shows no price to sell at"
 LEG_GONE = "one leg was closed at its venue, so I closed the other"
 HEDGED_AGAIN = "the legs were made equal again"
@@ -75,7 +76,18 @@ async def agreed(
     if seen.lost.first or seen.lost.second:
         await world.move(seen.docket, None, changed=seen.docket.trade)
         return GO
+    if min(seen.held.first, seen.held.second) < 0 and not all(
+        zeros(docket.trade, seen.held)
+    ):
+        return await _turned(world, docket)
     return seen
+
+
+async def _turned(world: World, docket: Docket) -> timedelta:
+    """Call a person about a position that points the wrong way; nothing is ordered."""
+    if not docket.trade.needs_attention:
+        await world.raise_attention(docket, TURNED)
+    return REPAIR_AGAIN
 
 
 async def balance(world: World, live: LivePositions, docket: Docket) -> timedelta:

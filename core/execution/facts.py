@@ -140,7 +140,7 @@ def not_hedged(docket: Docket, reason: str, now: datetime) -> Alert:
     held = docket.booked(1), docket.booked(2)
     number = 1 if held[0] >= held[1] else 2
     leg = trade.legs[number - 1]
-    excess = abs(held[0] - held[1])
+    excess = abs(held[0] - held[1]) if min(held) >= 0 else ZERO
     latest = last_of(docket.intents)
     more = {
         **known(

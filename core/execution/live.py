@@ -138,6 +138,10 @@ class LivePositions:
         trade, losses, foreign = docket.trade, [], []
         for number in (1, 2):
             ours, theirs = docket.booked(number), live.of(number)
+            if ours < 0:
+                # an order turned the position around: what is there now is the truth
+                losses.append(ours - theirs)
+                continue
             losses.append(max(ours - max(theirs, ZERO), ZERO))
             if theirs > ours or theirs < 0:
                 venue_id = trade.legs[number - 1].instrument.venue_id

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from datetime import timedelta
@@ -48,31 +49,36 @@ class Execution:
         self._nursery = nursery
         self._one_entry = asyncio.Lock()
         self._turns: dict[TradeId, asyncio.Lock] = {}
+        self._workers: Counter[TradeId] = Counter()
         self._at_start: set[TradeId] = set()
 
     def start_open(self, trade: Trade) -> None:
         """Open a confirmed trade in a task of its own."""
-        self._nursery.start(self.drive(trade.trade_id), name=f"open {trade.trade_id}")
+        self._start(trade, "open")
 
     def start_close(self, trade: Trade) -> None:
         """Close a trade that was moved to CLOSE1, in a task of its own."""
-        self._nursery.start(self.drive(trade.trade_id), name=f"close {trade.trade_id}")
+        self._start(trade, "close")
+
+    def start_repair(self, trade: Trade) -> None:
+        """Level a trade that was moved to a repairing state."""
+        self._start(trade, "repair")
 
     def resume(self, trade: Trade) -> asyncio.Task[object]:
         """Bring a trade found after a start to rest: forward, unwound, or flagged."""
         self._at_start.add(trade.trade_id)
-        work = self.drive(trade.trade_id)
-        return self._nursery.start(work, name=f"resume {trade.trade_id}")
+        return self._start(trade, "resume")
 
-    def start_repair(self, trade: Trade) -> None:
-        """Level a trade that was moved to a repairing state."""
-        work = self.drive(trade.trade_id)
-        self._nursery.start(work, name=f"repair {trade.trade_id}")
+    def _start(self, trade: Trade, what: str) -> asyncio.Task[object]:
+        name = f"{what} {trade.trade_id}"
+        task = self._nursery.start(self.drive(trade.trade_id), name=name)
+        self._workers[trade.trade_id] += 1
+        task.add_done_callback(lambda _: self._workers.subtract([trade.trade_id]))
+        return task
 
     def is_busy(self, trade_id: TradeId) -> bool:
-        """Tell whether somebody works on a trade now."""
-        turn = self._turns.get(trade_id)
-        return turn is not None and turn.locked()
+        """Tell whether somebody works on a trade or is about to."""
+        return self._workers[trade_id] > 0
 
     async def drive(self, trade_id: TradeId) -> None:
         """Run a trade until it rests, through waits, lost races and full disks."""

@@ -106,8 +106,8 @@ def in_leg_direction(leg: TradeLeg, signed: Decimal) -> Decimal:
 
 
 def is_zero(leg: TradeLeg, held: Decimal) -> bool:
-    """Tell whether a leg holds less than its own lot."""
-    return held < leg.instrument.lot_base
+    """Tell whether a leg holds less than its own lot, either way."""
+    return abs(held) < leg.instrument.lot_base
 
 
 def zeros(trade: Trade, held: Held) -> tuple[bool, bool]:

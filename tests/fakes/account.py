@@ -128,6 +128,10 @@ class FakeVenue:
         """Change the position by a hand that is not ours."""
         self._changes.append((self.clock.now(), change))
 
+    def take_after_all(self, intent: OrderIntent) -> None:
+        """Fill an order long after its expiry, as a venue never should."""
+        self._book(intent, intent.quantity_base, self.price, self.clock.now())
+
     # --- orders -----------------------------------------------------------------------
 
     async def submit(self, intent: OrderIntent, instrument: Instrument) -> SubmitResult:
