@@ -21,7 +21,7 @@ from bot.schedule import Schedule, Timer
 from core.alerts import SpreadWatch
 from core.availability import AvailabilityCache
 from core.engine import Engine, EngineFacts, EngineParts
-from core.errors import StorageError, VenueError
+from core.errors import StorageError
 from core.execution import Execution, World
 from core.health import VenueMonitor
 from core.limits import PAUSE_KEY, Caps, Limits
@@ -48,8 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from bot.settings import Settings
-    from core.model.instrument import Availability, Instrument
-    from core.model.market import FundingSnapshot
+    from core.model.instrument import Availability
     from core.model.units import VenueId
     from core.ports import AvailabilityStore, Clock, Ids, PaperLedger
     from core.venues.markets import MarketReader
@@ -334,22 +333,13 @@ def _facts(ground: _Ground) -> EngineFacts:
 
 def _paper_venues(ground: _Ground, scanner: Scanner) -> Mapping[VenueId, PaperVenue]:
     """Return pretend accounts on the real books, fees and payment clocks."""
-
-    def instrument(venue_id: VenueId, symbol: str) -> Instrument | None:
-        current = scanner.availability.current
-        return None if current is None else current.on_venue(venue_id).get(symbol)
-
-    def mark(venue_id: VenueId, symbol: str) -> FundingSnapshot | None:
-        found = instrument(venue_id, symbol)
-        return None if found is None else scanner.rates.fresh(found)
-
     return {
         venue_id: PaperVenue(
             rules=reader.rules,
             books=reader,
             settled=reader,
-            marks=partial(mark, venue_id),
-            instruments=partial(instrument, venue_id),
+            marks=partial(scanner.snapshot, venue_id),
+            instruments=partial(scanner.instrument, venue_id),
             ledger=ground.ledger,
             clock=ground.clock,
             start_balance_usd=ground.settings.paper_balance_usd,
@@ -376,26 +366,6 @@ async def _execution(
         identity=Identity(known.install_id, known.epoch),
     )
 
-    def is_listed(instrument: Instrument) -> bool:
-        current = scanner.availability.current
-        row = None if current is None else current.rows.get(instrument.base)
-        found = None if row is None else row.instruments.get(instrument.venue_id)
-        return found is not None and found.symbol == instrument.symbol
-
-    async def spread_now(long: Instrument, short: Instrument) -> Decimal | None:
-        try:
-            await scanner.rates.reread((long, short))
-        except VenueError:
-            return None
-        paid, received = scanner.rates.fresh(long), scanner.rates.fresh(short)
-        if paid is None or received is None:
-            return None
-        return received.rate.per_hour - paid.rate.per_hour
-
-    def mark_price(instrument: Instrument) -> Decimal | None:
-        found = scanner.rates.fresh(instrument)
-        return None if found is None else found.mark_price
-
     world = World(
         trades=ground.journal,
         intents=ground.journal,
@@ -405,9 +375,9 @@ async def _execution(
         venues=accounts,
         books=ground.readers,
         clock=ground.clock,
-        is_listed=is_listed,
-        current_spread=spread_now,
-        mark_price=mark_price,
+        is_listed=scanner.is_listed,
+        current_spread=scanner.spread_now,
+        mark_price=scanner.mark_price,
     )
     return Execution(world=world, nursery=ground.nursery)
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from core.errors import VenueError
 from core.model.opportunity import ScanResult, Skip, SkipReason
 from core.model.units import Base
 from core.opportunities import judge, rank
@@ -16,11 +17,13 @@ from core.opportunities import judge, rank
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
+    from decimal import Decimal
 
     from core.availability import AvailabilityCache
-    from core.model.instrument import Availability
+    from core.model.instrument import Availability, Instrument
     from core.model.market import FundingSnapshot
     from core.model.opportunity import Opportunity
+    from core.model.units import VenueId
     from core.opportunities import Gates
     from core.ports import Clock
     from core.rates import Rates
@@ -83,6 +86,49 @@ class Scanner:
             return None, ()
         known = self._fresh(latest.snapshots.get(base, ()))
         return judge(current.rows[base], known, self.gates)
+
+    # --- one instrument ---------------------------------------------------------------
+
+    def instrument(self, venue_id: VenueId, symbol: str) -> Instrument | None:
+        """Return a contract of the latest lists by its symbol."""
+        current = self.availability.current
+        return None if current is None else current.on_venue(venue_id).get(symbol)
+
+    def is_listed(self, instrument: Instrument) -> bool:
+        """Tell whether a contract still trades by its venue's latest list."""
+        current = self.availability.current
+        row = None if current is None else current.rows.get(instrument.base)
+        found = None if row is None else row.instruments.get(instrument.venue_id)
+        return found is not None and found.symbol == instrument.symbol
+
+    def snapshot(self, venue_id: VenueId, symbol: str) -> FundingSnapshot | None:
+        """Return a contract's last rate and prices, None once they are too old."""
+        found = self.instrument(venue_id, symbol)
+        return None if found is None else self.rates.fresh(found)
+
+    def mark_price(self, instrument: Instrument) -> Decimal | None:
+        """Return the last mark price per base unit, None once it is too old."""
+        found = self.rates.fresh(instrument)
+        return None if found is None else found.mark_price
+
+    async def spread_now(self, long: Instrument, short: Instrument) -> Decimal | None:
+        """Read both venues' rates anew and return the hourly spread, None if unknown.
+
+        A fraction per hour; below zero, holding the pair would cost.
+        """
+        begun = self._clock.now()
+        try:
+            await self.rates.reread((long, short))
+        except VenueError:
+            return None
+        paid, received = self.rates.latest(long), self.rates.latest(short)
+        if paid is None or received is None:
+            return None
+        if min(paid.observed_at, received.observed_at) < begun:
+            return None  # an answer without this contract leaves its last rate behind
+        return received.rate.per_hour - paid.rate.per_hour
+
+    # --- how it is done ---------------------------------------------------------------
 
     def _fresh(self, snapshots: Sequence[FundingSnapshot]) -> list[FundingSnapshot]:
         newest = (self.rates.fresh(each.instrument) for each in snapshots)
