@@ -159,7 +159,7 @@ def _stranger(facts: Facts, look: Look) -> Parts:
     who = text(facts.get("user_id", "?"))
     html = lines(
         f"A stranger (user id {who}) tried to use this bot. · {look.badge}",
-        "He got no answer. You hear of strangers at most once an hour.",
+        "They got no answer. You hear of strangers at most once an hour.",
     )
     return html, _state_buttons(look), []
 

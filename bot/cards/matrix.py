@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -84,19 +85,16 @@ def _ordered(cache: Availability, sort: str) -> Sequence[TokenRow]:
 
 
 def _matrix_head(cache: Availability, look: Look, pages: tuple[int, int]) -> str:
-    counts = {
-        status: sum(row.status is status for row in cache.rows.values())
-        for status in TokenStatus
-    }
+    counts = Counter(row.status for row in cache.rows.values())
     where = {
         TokenStatus.OK: "on 2+ venues",
         TokenStatus.SINGLE: "on one",
         TokenStatus.NONE: "on none",
     }
     parts = [
-        f"{_SIGNS[status]} {count} {where[status]}"
-        for status, count in counts.items()
-        if count or status is TokenStatus.OK
+        f"{_SIGNS[status]} {counts[status]} {where[status]}"
+        for status in TokenStatus
+        if counts[status] or status is TokenStatus.OK
     ]
     age = numbers.duration_text(look.now - cache.built_at)
     first = " · ".join([*parts, look.badge])

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_CELLS = 33
 TOKEN_CELLS = 8
+COLUMN_CELLS = 11
+"""Width of one leg's column."""
 UNKNOWN = "-"
 _PRICE_DIGITS = 5
 _NEARLY_NOTHING = "~0"
@@ -133,7 +135,11 @@ def usd_cell(value: Decimal | None, *, is_signed: bool = False) -> str:
     """Return dollars for a table, `-` when unknown."""
     if value is None:
         return UNKNOWN
-    return ascii_minus(usd(value, is_signed=is_signed))
+    shown = ascii_minus(usd(value, is_signed=is_signed))
+    if len(shown) <= COLUMN_CELLS:
+        return shown
+    sign = ascii_minus(_sign(value, is_signed=is_signed))
+    return f"{sign}${big(abs(value))}"
 
 
 def gain_cell(value: Decimal | None, width: int = 7) -> str:
@@ -252,7 +258,13 @@ def plain(value: Decimal) -> str:
 
 def price(value: Decimal | None) -> str:
     """Return a listed price by significant digits: 41.322, 0.0000012, 63214."""
-    return UNKNOWN if value is None else plain(significant(value, _PRICE_DIGITS))
+    if value is None:
+        return UNKNOWN
+    for digits in range(_PRICE_DIGITS, 1, -1):
+        shown = plain(significant(value, digits))
+        if len(shown) <= COLUMN_CELLS:
+            return shown
+    return f"{value:.2E}"
 
 
 def quantity(value: Decimal, width: int = 10) -> str:

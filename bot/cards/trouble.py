@@ -366,7 +366,7 @@ def nothing_ordered(words: str) -> str:
 
 def not_yours(name: str) -> str:
     """Say who may press a confirm button."""
-    return f"Only {name or 'who asked for it'} can confirm this card"
+    return f"Only {name or 'the person who asked'} can confirm this card"
 
 
 def refused_text(*, is_too_fast: bool, wait_s: int) -> str:

@@ -171,6 +171,8 @@ class Chat:
         if card is None:
             return None
         assert check(card) == (), card.html
+        first = visible_text(card.html).splitlines()[0]
+        assert self.desk.look().badge in first, first
         assert all(map(fits_a_phone, card.rows)), card.rows
         number = MessageId(len(self.messages) + 100)
         is_edit = tapped is not None and not reply.is_new

@@ -93,6 +93,8 @@ def test_a_yearly_rate_fits_its_column(fraction: str, shown: str) -> None:
         ("0.0000012", "0.0000012"),
         ("63214.5", "63214"),
         ("0.00001234567", "0.000012346"),
+        ("0.000000012345", "0.000000012"),
+        ("0.00000000000123", "1.23E-12"),
     ],
 )
 def test_prices_are_cut_by_significant_digits(value: str, shown: str) -> None:
@@ -162,7 +164,8 @@ def test_no_number_is_wider_than_its_column(value: Decimal) -> None:
     assert numbers.cells(numbers.gain_cell(value)) <= 7
     assert numbers.cells(numbers.big(abs(value))) <= 5
     assert numbers.cells(numbers.quantity(value)) <= 10
-    assert "E" not in numbers.price(value)
+    assert numbers.cells(numbers.price(value)) <= 11
+    assert numbers.cells(numbers.usd_cell(value, is_signed=True)) <= 11
 
 
 @given(DECIMALS)

@@ -155,7 +155,7 @@ async def test_another_owner_cannot_confirm_annas_card(chat: Chat) -> None:
 
     await chat.press(card, card.button("✅").tap, BERT)
 
-    assert chat.toast == "Only who asked for it can confirm this card"
+    assert chat.toast == "Only the person who asked can confirm this card"
     assert not chat.engine.trades
 
 
