@@ -66,6 +66,10 @@ def main(words: Sequence[str] | None = None) -> int:
         return CANNOT_GO_ON
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`carrybot scan | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
 
 
 def _parser() -> argparse.ArgumentParser:

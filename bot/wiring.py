@@ -25,7 +25,6 @@ from core.errors import StorageError
 from core.execution import Execution, World
 from core.health import VenueMonitor
 from core.limits import PAUSE_KEY, Caps, Limits
-from core.model.units import Base
 from core.opportunities import Gates
 from core.orders import Identity, Orders
 from core.quotes import QuoteParts, QuoteRules, Quotes
@@ -33,6 +32,7 @@ from core.rates import Rates
 from core.reconcile import Reconciler
 from core.runtime import Nursery, RandomIds, SystemClock
 from core.scanner import Scanner
+from core.venues.listing import split_name
 from core.venues.markets import open_markets
 from core.venues.paper import PaperVenue
 from storage.alert_memory import SqliteAlertMemory
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from bot.settings import Settings
     from core.model.instrument import Availability
-    from core.model.units import VenueId
+    from core.model.units import Base, VenueId
     from core.ports import AvailabilityStore, Clock, Ids, PaperLedger
     from core.venues.markets import MarketReader
 
@@ -132,14 +132,13 @@ def _scanner(
     clock: Clock,
     nursery: Nursery,
 ) -> Scanner:
-    tokens = settings.tokens
     return Scanner(
         availability=AvailabilityCache(
             sources=readers,
             store=store,
             clock=clock,
             monitor=monitor,
-            tokens=None if tokens is None else tuple(Base(each) for each in tokens),
+            tokens=_tokens(settings),
         ),
         rates=Rates(
             sources=readers,
@@ -155,6 +154,13 @@ def _scanner(
         clock=clock,
         nursery=nursery,
     )
+
+
+def _tokens(settings: Settings) -> tuple[Base, ...] | None:
+    """Return the named tokens; kaito, KAITO and 1000PEPE mean what a venue's would."""
+    if settings.tokens is None:
+        return None
+    return tuple(dict.fromkeys(split_name(each)[0] for each in settings.tokens))
 
 
 # --- the bot --------------------------------------------------------------------------

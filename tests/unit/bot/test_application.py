@@ -680,6 +680,54 @@ async def test_polling_survives_what_ends_the_library_s_own_poller(
     assert await bot.telegram.wait_for(lambda: len(bot.texts()) == 2)
 
 
+async def test_a_poll_that_brings_nonsense_costs_only_itself(
+    bot: Bot, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy's page in place of updates must not end the polling."""
+
+    async def nonsense(**_given: object) -> None:
+        raise KeyError
+
+    with monkeypatch.context() as patched:
+        # The client refuses new attributes unless told otherwise.
+        patched.setattr(type(bot.line.messenger.bot), "get_updates", nonsense)
+        await bot.frontend.poller.restart()
+        await settle()
+    await bot.line.clock.advance(timedelta(seconds=1))
+    bot.telegram.say(ANNA, "/help")
+
+    assert "/top" in (await bot.telegram.wait_message(ANNA, "/top")).text
+    assert any("cannot be read" in line.getMessage() for line in caplog.records)
+
+
+async def test_a_poller_that_never_began_is_not_restarted() -> None:
+    """The watchdog may bark before Telegram was ever reached."""
+    async with open_bot(is_polling=False) as bot:
+        await bot.frontend.poller.restart()
+        await settle()
+
+        assert not [c for c in bot.telegram.calls if c.method == "getUpdates"]
+
+
+async def test_a_reply_telegram_finds_too_fast_comes_later(
+    bot: Bot, command: Callable[..., None]
+) -> None:
+    """A person's question is answered even in a busy chat."""
+    command("top", says("ranking"))
+    bot.telegram.faults.add("sendMessage", "retry_after", times=1, param=3)
+    bot.telegram.say(ANNA, "/top")
+    await bot.telegram.wait_for(
+        lambda: any(call.method == "sendMessage" for call in bot.telegram.calls)
+    )
+    for _ in range(50):
+        await asyncio.sleep(0.01)
+        await bot.line.clock.advance(timedelta(seconds=0.1))
+        if bot.texts():
+            break
+
+    assert bot.texts() == ["ranking"]
+
+
 async def test_a_second_poller_is_reported(bot: Bot) -> None:
     """Two programs on one token steal each other's taps."""
     bot.telegram.faults.add("getUpdates", "409", times=1)

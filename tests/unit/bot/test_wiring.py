@@ -68,6 +68,19 @@ async def test_one_scan_needs_no_folder_and_no_chat(
     assert list(box.telegram.calls) == []
 
 
+async def test_named_tokens_mean_what_a_venue_s_names_mean(
+    box: SandboxServer, tmp_path: Path
+) -> None:
+    """People write what they see on a venue: 1000PEPE, kPEPE, kaito."""
+    given = settings_for(box, tmp_path)
+    settings = given.model_copy(update={"tokens": ("1000PEPE", "kPEPE", "kaito", "NO")})
+    async with scanning(settings) as scanner:
+        result = await scanner.scan()
+
+    statuses = {row.base: row.status.value for row in result.matrix}
+    assert statuses == {"PEPE": "ok", "KAITO": "ok", "NO": "none"}
+
+
 async def test_the_bot_answers_in_chat_and_ends_without_leftovers(
     box: SandboxServer, tmp_path: Path
 ) -> None:
