@@ -72,8 +72,9 @@ class RateFields:
 
     rate: str
     call: str = "fetch_funding_rates"
-    native_name: str | None = None
-    """Venue's own name in a row; None joins on ccxt's symbol."""
+    row_name: str | None = None
+    """Key that holds the native name in the venue's rows of rates, intervals and
+    tickers alike; None joins on ccxt's symbol."""
     interval: str | None = None
     interval_unit: timedelta = HOUR
     """Unit of a bare number; ccxt's text ("8h") carries its own."""
@@ -93,6 +94,23 @@ class RateFields:
     """Moment in ms at which the venue made the row."""
     settled_price: str | None = None
     """Price of a past payment; starts at the row of ccxt's history."""
+
+    @property
+    def reads_own_rows(self) -> bool:
+        """Tell whether the venue's own rows say all, without what ccxt makes of them.
+
+        Half of a scan's computing is ccxt filling fields nobody reads.
+        """
+        paths = (
+            self.rate,
+            self.interval,
+            self.next_funding,
+            self.mark,
+            self.index,
+            self.volume,
+            self.seen,
+        )
+        return all(path is None or ".info." in path for path in paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +201,7 @@ BINANCE: Final = CatalogEntry(
     ),
     rates=RateFields(
         rate="rate.info.lastFundingRate",
-        native_name="rate.info.symbol",
+        row_name="symbol",
         interval="interval.info.fundingIntervalHours",
         intervals_call="fetch_funding_intervals",
         # fundingInfo lists only symbols whose interval was ever adjusted; every other
@@ -239,7 +257,7 @@ HYPERLIQUID: Final = CatalogEntry(
     ),
     rates=RateFields(
         rate="rate.info.funding",
-        native_name="rate.info.name",
+        row_name="name",
         # The number is for the coming hour (venue documentation, 2026).
         default_interval=HOUR,
         mark="rate.info.markPx",
@@ -295,7 +313,7 @@ LIGHTER: Final = CatalogEntry(
     ),
     rates=RateFields(
         rate="rate.info.rate",
-        native_name="rate.info.symbol",
+        row_name="symbol",
         # The REST field is per 8 h although payments come every hour: its stream shows
         # 0.0012 % per hour where REST shows 0.000096 (seen 2025, documented 2026).
         default_interval=timedelta(hours=8),

@@ -18,7 +18,7 @@ from core.errors import TroubleKind, VenueError
 
 if TYPE_CHECKING:
     from core.model.units import VenueId
-    from core.venues.catalog import CatalogEntry
+    from core.venues.catalog import CatalogEntry, RateFields
     from core.venues.http import VenueSession
 
     class _Ccxt:
@@ -52,7 +52,7 @@ _WRONG_SHAPE: Final = (
 
 
 class Rows(dict[str, Row]):
-    """Rows by ccxt's symbol."""
+    """Rows by the venue's own name, or by ccxt's symbol where that is not known."""
 
     nameless = 0
     """How many rows could not be told apart, so that nobody knows whose they were."""
@@ -62,6 +62,7 @@ class Tolerant(_Ccxt):
     """What every venue's class gets on top of ccxt's own."""
 
     venue_id: VenueId
+    fields: RateFields
     broken_markets: tuple[str, ...] = ()
     """Names of contracts ccxt could not read in the last list."""
     last_json_response: object
@@ -115,6 +116,9 @@ class Tolerant(_Ccxt):
 
     def parse_ticker(self, ticker: object, market: object = None) -> Row:
         """Read one ticker; an unreadable one has no symbol."""
+        if self.fields.reads_own_rows:
+            listed = market.get("symbol") if isinstance(market, Mapping) else None
+            return {"symbol": self._row_name(ticker) or listed, "info": ticker}
         try:
             return super().parse_ticker(ticker, market)
         except Exception:  # noqa: BLE001 - whatever ccxt trips over costs this row only
@@ -131,13 +135,28 @@ class Tolerant(_Ccxt):
         """Read a list of rates; unreadable rows are counted."""
         rows = Rows()
         for raw in response if isinstance(response, list) else ():
-            try:
-                parsed = self.parse_funding_rate(raw)
-                rows[str(parsed["symbol"])] = parsed
-            except Exception:  # noqa: BLE001 - whatever ccxt trips over costs this row only
+            row = self._rate_row(raw)
+            name = self._row_name(raw) or (row and row.get("symbol"))
+            if row is not None and isinstance(name, str):
+                rows[name] = row
+            else:
                 rows.nameless += 1
-        rows.nameless += rows.pop("None", None) is not None
         return rows
+
+    def _rate_row(self, raw: object) -> Row | None:
+        if self.fields.reads_own_rows and self.fields.row_name is not None:
+            return {"info": raw}
+        try:
+            return self.parse_funding_rate(raw)
+        except Exception:  # noqa: BLE001 - whatever ccxt trips over costs this row only
+            return None
+
+    def _row_name(self, raw: object) -> str | None:
+        """Return the native name in a venue's own row, where the catalog knows it."""
+        if self.fields.row_name is None or not isinstance(raw, dict):
+            return None
+        name = raw.get(self.fields.row_name)
+        return name if isinstance(name, str) else None
 
 
 def name_of(row: object) -> str:
@@ -188,7 +207,7 @@ def open_client(
             **entry.arguments,
         }
     )
-    client.venue_id = entry.venue_id
+    client.venue_id, client.fields = entry.venue_id, entry.rates
     client.ssl_context = False  # ours is in the session; else ccxt reads a file
     client.timeout_on_exit = 0  # it has no sockets of its own to wait for
     return client

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 Row: TypeAlias = Mapping[str, object]
 
@@ -26,7 +26,8 @@ def number_at(rows: Row, path: str | None) -> Decimal | None:
     if found is None or found == "":
         return None
     try:
-        number = None if isinstance(found, bool) else Decimal(str(found))
+        text = found if isinstance(found, str) else str(found)
+        number = None if isinstance(found, bool) else Decimal(text)
     except InvalidOperation:
         number = None
     if number is None or not number.is_finite():
@@ -37,13 +38,14 @@ def number_at(rows: Row, path: str | None) -> Decimal | None:
 
 def value_at(rows: Row, path: str) -> object:
     """Return what stands at a dotted path, None where there is nothing."""
-    here: object = rows
-    for key in _keys(path):
-        # a plain dict, as JSON gives: asking for any Mapping takes four times as long
-        if not isinstance(here, dict):
-            return None
-        here = here.get(key)
-    return here
+    here: Any = rows
+    try:
+        for key in _keys(path):
+            here = here[key]
+    except (LookupError, TypeError):
+        return None
+    found: object = here
+    return found
 
 
 @cache

@@ -29,10 +29,10 @@ class Lighter(Tolerant):
         answer = await super().fetch(*args, **options)
         if isinstance(answer, dict) and isinstance(answer.get(_LIST), list):
             rows = answer[_LIST]
-            answer[_LIST] = [row for row in rows if _is_readable(row)]
-            self.broken_markets = tuple(
-                name_of(row) for row in rows if not _is_readable(row)
-            )
+            broken = [row for row in rows if not _is_readable(row)]
+            if broken:
+                answer[_LIST] = [row for row in rows if row not in broken]
+            self.broken_markets = tuple(name_of(row) for row in broken)
         return answer
 
     async def fetch_funding_rate_history(

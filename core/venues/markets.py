@@ -23,7 +23,6 @@ from core.model.opportunity import SkipReason
 from core.venues import listing, translate
 from core.venues.catalog import VENUES, TickerUse
 from core.venues.client import Rows, failure_of, open_client
-from core.venues.fields import value_at
 from core.venues.http import VenueSession
 from core.venues.hyperliquid import Hyperliquid
 from core.venues.kept import KeptList
@@ -239,7 +238,6 @@ class MarketReader:
     def _translated(
         self, instruments: Iterable[Instrument], lists: _Lists, now: datetime
     ) -> tuple[tuple[FundingSnapshot, ...], tuple[Skip, ...]]:
-        by_name = self._by_name(lists.rates)
         intervals, is_complete = self._known_intervals()
         snapshots: list[FundingSnapshot] = []
         skips: list[Skip] = []
@@ -248,9 +246,9 @@ class MarketReader:
                 self._entry,
                 instrument,
                 translate.RateRows(
-                    rate=by_name.get(self._name(instrument)),
-                    ticker=lists.tickers.get(instrument.symbol),
-                    interval=intervals.get(instrument.symbol),
+                    rate=_row_of(instrument, lists.rates),
+                    ticker=_row_of(instrument, lists.tickers),
+                    interval=_row_of(instrument, intervals),
                     market=self._client.markets.get(instrument.symbol),
                     has_intervals=is_complete,
                 ),
@@ -276,16 +274,6 @@ class MarketReader:
         is_new = not doubted <= self._doubted
         self._doubted = doubted
         return is_new
-
-    def _by_name(self, rows: Mapping[str, Row]) -> Mapping[str, Row]:
-        path = self._entry.rates.native_name
-        if path is None:
-            return rows
-        return {str(value_at({"rate": row}, path)): row for row in rows.values()}
-
-    def _name(self, instrument: Instrument) -> str:
-        by_symbol = self._entry.rates.native_name is None
-        return instrument.symbol if by_symbol else instrument.native_name
 
     def _known_intervals(self) -> tuple[Mapping[str, Row], bool]:
         """Return the published intervals, and whether a missing one means something."""
@@ -337,6 +325,12 @@ class MarketReader:
                 yield
         except Exception as error:  # ccxt raises anything on a bad answer
             raise failure_of(self.venue_id, error) from error
+
+
+def _row_of(instrument: Instrument, rows: Mapping[str, Row]) -> Row | None:
+    """Return an instrument's row, kept under the venue's name of it or ccxt's."""
+    row = rows.get(instrument.native_name)
+    return rows.get(instrument.symbol) if row is None else row
 
 
 def _nonsense(venue_id: VenueId, detail: str) -> VenueError:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -145,6 +146,7 @@ def _times(number: Decimal, unit: timedelta) -> timedelta:
     return timedelta(seconds=int(number * int(unit.total_seconds())))
 
 
+@lru_cache(maxsize=64)
 def _fits(moment: datetime | None, interval: timedelta, now: datetime) -> bool:
     """Tell whether a payment at a moment agrees with payments this far apart.
 
@@ -177,13 +179,18 @@ def next_payment(
             full multiples of the interval since midnight UTC.
     """
     if not is_told:
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        return midnight + ((now - midnight) // interval + 1) * interval
+        return _full_multiple_after(now, interval)
     if announced is None:
         return None
     if now - SETTLING_GRACE <= announced <= now:
         announced += interval
     return announced if now < announced <= now + interval + CLOCK_SLACK else None
+
+
+@lru_cache(maxsize=8)
+def _full_multiple_after(now: datetime, interval: timedelta) -> datetime:
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + ((now - midnight) // interval + 1) * interval
 
 
 def _observed(
@@ -199,6 +206,7 @@ def _observed(
     return seen
 
 
+@lru_cache(maxsize=64)
 def _moment(number_ms: Decimal | None) -> datetime | None:
     """Return the moment a number of milliseconds means; zero means none.
 

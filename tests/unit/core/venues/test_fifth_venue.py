@@ -44,7 +44,7 @@ BYBIT = CatalogEntry(
     ),
     rates=RateFields(
         rate="rate.info.fundingRate",
-        native_name="rate.info.symbol",
+        row_name="symbol",
         interval="market.info.fundingInterval",
         interval_unit=MINUTE,
         next_funding="rate.info.nextFundingTime",
