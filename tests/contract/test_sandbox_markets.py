@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.errors import TroubleKind, VenueError
-from core.venues.catalog import VENUES
+from core.venues.catalog import BINANCE, VENUES
 from core.venues.markets import open_markets
 from sandbox.app import SandboxServer
 from sandbox.clock import SandboxClock
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from core.model.market import FundingSnapshot
     from core.venues.markets import MarketReader
 
+VENUE = BINANCE.venue_id
+MILLISECOND = timedelta(milliseconds=1)
 NOW_MS = int(START.timestamp() * 1000)
 
 
@@ -146,6 +148,43 @@ async def test_faults_of_the_pretend_venues_are_told_apart(
                 expected,
                 reader.venue_id,
             )
+
+
+async def test_a_changed_interval_is_noticed_before_the_list_is_due() -> None:
+    """Binance moved BTC from 8 h to hourly; the list read a minute ago says 8 h."""
+    clock = FakeClock(START)
+    async with pretend_world() as world:
+        urls = {VENUE: world.venue_url(VENUE)}
+        reader = open_markets([VENUE], urls, clock, paper=True)[VENUE]
+        instruments = await by_symbol(reader)
+        btc = {key: one for key, one in instruments.items() if one.base == "BTC"}
+        await reader.funding(btc)
+        for passed in (timedelta(minutes=1), timedelta(minutes=1)):
+            world.world.set_interval("BTC", VENUE, 1)
+            world.clock.set_ms(world.clock.now_ms() + passed // MILLISECOND)
+            await clock.advance(passed)
+            found, skips = await reader.funding(btc)
+            told = world.control.truth()["tokens"]["BTC"]["venues"][VENUE]
+            assert skips == ()
+            assert facts_of(found[0]) == truth_of(told)
+        await reader.close()
+
+
+async def test_a_frozen_venue_is_seen_to_age() -> None:
+    """A stuck cache answers quickly and with old numbers."""
+    clock = FakeClock(START)
+    async with pretend_world() as world:
+        urls = {VENUE: world.venue_url(VENUE)}
+        reader = open_markets([VENUE], urls, clock, paper=True)[VENUE]
+        instruments = await by_symbol(reader)
+        world.faults.add(VENUE, "premiumIndex", "stale", times=None)
+        await reader.funding(instruments)
+        world.clock.set_ms(NOW_MS + 180_000)
+        await clock.advance(timedelta(minutes=3))
+        found, _ = await reader.funding(instruments)
+        await reader.close()
+
+    assert {clock.now() - each.observed_at for each in found} == {timedelta(minutes=3)}
 
 
 async def test_a_warm_scan_of_the_pretend_world_is_five_requests() -> None:

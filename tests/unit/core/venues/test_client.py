@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
+from typing import Any
 
 import aiohttp
 import ccxt.async_support as ccxt
@@ -11,7 +13,7 @@ import pytest
 
 from core.errors import TroubleKind, VenueError
 from core.model.units import VenueId
-from core.venues.catalog import BINANCE, VENUES
+from core.venues.catalog import BINANCE, VENUES, RateFields
 from core.venues.client import failure_of, name_of, open_client
 from core.venues.fields import MalformedError
 from core.venues.http import VenueSession
@@ -127,3 +129,49 @@ def test_the_client_has_no_secret() -> None:
 
     assert not any((client.apiKey, client.secret, client.privateKey))
     client.session = None  # nothing was opened; the library would ask to close it
+
+
+def reader_of(fields: RateFields) -> Any:  # noqa: ANN401 - the library is untyped
+    """Return a client of Binance with other rate fields."""
+    entry = replace(BINANCE, rates=fields)
+    session = VenueSession(entry, base_url=None, clock=FakeClock(), reads_only=True)
+    client = open_client(entry, session, None, 9000)
+    client.session = None  # nothing was opened; the library would ask to close it
+    return client
+
+
+UNIFIED = RateFields(rate="rate.fundingRate", volume="ticker.quoteVolume")
+
+
+def test_fields_of_the_library_are_read_where_the_catalog_asks_for_them() -> None:
+    """A venue whose own rows are awkward can still be one entry."""
+    client = reader_of(UNIFIED)
+
+    rates = client.parse_funding_rates(
+        [{"symbol": "BTCUSDT", "lastFundingRate": "0.0001"}, None, 7]
+    )
+    tickers = client.parse_tickers([{"symbol": "BTCUSDT", "quoteVolume": "5.5"}])
+
+    assert rates["BTCUSDT"]["fundingRate"] == 0.0001
+    assert rates.nameless == 2
+    assert float(tickers["BTCUSDT"]["quoteVolume"]) == 5.5
+
+
+def test_rows_the_library_trips_over_are_set_aside() -> None:
+    """Whatever it raises, the other rows are read."""
+    client = reader_of(UNIFIED)
+    client.safe_symbol = _trip
+    client.safe_market = _trip
+
+    assert client.parse_ticker({"symbol": "BTCUSDT"})["symbol"] is None
+    assert client.parse_funding_rates([{"symbol": "BTCUSDT"}]).nameless == 1
+
+
+def _trip(*_: object) -> None:
+    message = "unexpected"
+    raise RuntimeError(message)
+
+
+def test_an_answer_that_is_no_list_has_no_rates() -> None:
+    """The reader then says that the venue sent none."""
+    assert not reader_of(UNIFIED).parse_funding_rates({"code": 1})
