@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -32,6 +31,7 @@ from core.model.health import Health, VenueHealth
 from core.model.opportunity import Skip, SkipReason
 from core.model.position import Portfolio
 from core.model.units import Base, Mode, Nonce, PlanId, UserId
+from tests.fakes.alerts import ALERT_FACTS, SPREAD_FACTS
 from tests.fakes.engine import (
     RULES,
     close_plan,
@@ -552,149 +552,17 @@ def test_the_greeting_says_who_you_are_and_starts_nothing(state: TradingState) -
 
 # --- alerts ---------------------------------------------------------------------------
 
-_LEGS = [
-    {
-        "leg": "1",
-        "side": "short",
-        "venue": "hyperliquid",
-        "symbol": "HYPE/USDC:USDC",
-        "native_name": "HYPE",
-        "held": "12.1",
-        "status": "done",
-        "order_side": "sell",
-        "quantity": "12.1",
-        "price": "41.358",
-        "price_base": "41.358",
-        "fee_usd": "0.23",
-    },
-    {
-        "leg": "2",
-        "side": "long",
-        "venue": "lighter",
-        "symbol": "HYPE/USDC:USDC",
-        "native_name": "HYPE",
-        "held": "0",
-        "status": "sending",
-        "order_side": "buy",
-        "quantity": "12.1",
-    },
-]
-_TRADE = {
-    "trade": "7f2abcde",
-    "base": "HYPE",
-    "state": "leg2",
-    "long_venue": "lighter",
-    "short_venue": "hyperliquid",
-    "settle": "USDC",
-    "exposure_base": "-12.1",
-    "exposure_usd": "-500.43",
-    "items": json.dumps(_LEGS),
-}
-_SPREAD = {
-    "base": "HYPE",
-    "long": "lighter",
-    "short": "hyperliquid",
-    "spread_per_hour": "0.0001",
-    "long_per_hour": "-0.00002",
-    "short_per_hour": "0.00008",
-    "observed_at": START.isoformat(),
-}
-ALERTS: dict[AlertKind, dict[str, str]] = {
-    AlertKind.PROGRESS: {**_TRADE, "stage": "leg2"},
-    AlertKind.CHECKING_ORDER: {
-        **_TRADE,
-        "venue": "lighter",
-        "order_side": "buy",
-        "quantity": "12.1",
-        "decide_by": START.isoformat(),
-        "cause": NASTY,
-    },
-    AlertKind.OPENED: {
-        **_TRADE,
-        "quantity": "12.1",
-        "fees_usd": "0.51",
-        "price_gap_usd": "0.44",
-        "spread_per_hour": "0.0001",
-    },
-    AlertKind.NOT_OPENED: {
-        **_TRADE,
-        "reason": "funding fell",
-        "code": "spread",
-        "cost_usd": "0",
-        "was_ordered": "no",
-        "new_quote": "yes",
-        "bound": "spread",
-        "was": "0.00010125",
-        "now": "0.00003875",
-    },
-    AlertKind.CLOSED: {
-        **_TRADE,
-        "reason": "you closed it",
-        "price_usd": "-0.9",
-        "funding_usd": "8.52",
-        "fees_usd": "1.02",
-        "total_usd": "6.6",
-        "opened_at": (START - timedelta(days=7)).isoformat(),
-        "by_hand": "no",
-    },
-    AlertKind.STAYS_OPEN: {**_TRADE, "reason": "Lighter is silent", "remaining": "6"},
-    AlertKind.NOT_HEDGED: {
-        **_TRADE,
-        "reason": "outside the price band",
-        "tries": "3",
-        "last_answer": NASTY,
-        "repeat_s": "60",
-        "do_venue": "hyperliquid",
-        "do_symbol": "HYPE",
-        "do_side": "buy",
-        "do_quantity": "12.1",
-    },
-    AlertKind.LEG_LOST: {
-        **_TRADE,
-        "venue": "lighter",
-        "side": "long",
-        "lost": "5",
-        "remaining": "7.1",
-        "other_venue": "hyperliquid",
-    },
-    AlertKind.RESTARTED: {
-        "fine": "2",
-        "repaired": "1",
-        "checking": "0",
-        "attention": "0",
-        "not_started": "1",
-        "entries": "reducing",
-        "entries_since": START.isoformat(),
-        "entries_reason": "paused by user 1",
-        "items": json.dumps(
-            [{"trade": "a", "base": "HYPE", "was": "leg2", "now": "open"}] * 40
-        ),
-    },
-    AlertKind.NEW_SPREAD: _SPREAD,
-    AlertKind.SPREAD_DIGEST: {
-        "count": "40",
-        "items": json.dumps([{**_SPREAD, "base": "币安人生"}] * 40),
-    },
-    AlertKind.VENUE_DOWN: {
-        "venue": "lighter",
-        "since": START.isoformat(),
-        "detail": NASTY,
-    },
-    AlertKind.VENUE_BACK: {"venue": "lighter", "since": START.isoformat()},
-    AlertKind.STRANGER: {"user_id": "99"},
-    AlertKind.PAUSED: {"reason": "Telegram does not answer", "advice": "Look."},
-}
 
-
-def _alert(kind: AlertKind, facts: dict[str, str]) -> Alert:
-    return Alert(kind, AlertLevel.TRADE, f"{kind}:1", facts, START)
+def _alert(kind: AlertKind, facts: dict[str, str] | None = None) -> Alert:
+    known = ALERT_FACTS[kind] if facts is None else facts
+    return Alert(kind, AlertLevel.TRADE, f"{kind}:1", known, START)
 
 
 @pytest.mark.parametrize("kind", AlertKind)
 @pytest.mark.parametrize("can_trade", [True, False])
 def test_every_alert_has_a_card(kind: AlertKind, *, can_trade: bool) -> None:
     """An alert without a card would be news that nobody gets."""
-    card = alert_card(replace(LOOK, can_trade=can_trade), _alert(kind, ALERTS[kind]))
+    card = alert_card(replace(LOOK, can_trade=can_trade), _alert(kind))
 
     assert check(card) == ()
     assert "🧪 PAPER" in visible_text(card.html).splitlines()[0]
@@ -710,7 +578,7 @@ def test_an_alert_with_hardly_any_facts_still_arrives(kind: AlertKind) -> None:
 
 def test_progress_shows_both_legs_and_no_button() -> None:
     """While orders are out there is nothing to press."""
-    card = alert_card(LOOK, _alert(AlertKind.PROGRESS, ALERTS[AlertKind.PROGRESS]))
+    card = alert_card(LOOK, _alert(AlertKind.PROGRESS))
 
     assert _text(card).splitlines() == [
         "HYPE opening · 🧪 PAPER · 7f2abcde",
@@ -722,7 +590,7 @@ def test_progress_shows_both_legs_and_no_button() -> None:
 
 def test_an_open_pair_reports_fees_gap_and_expected_funding() -> None:
     """12.1 times 41.358 times 0.0001 an hour is $0.40 in 8 hours."""
-    card = alert_card(LOOK, _alert(AlertKind.OPENED, ALERTS[AlertKind.OPENED]))
+    card = alert_card(LOOK, _alert(AlertKind.OPENED))
 
     text = _text(card)
     assert text.splitlines()[0] == (
@@ -735,7 +603,7 @@ def test_an_open_pair_reports_fees_gap_and_expected_funding() -> None:
 
 def test_a_refused_opening_shows_the_old_and_the_new_value() -> None:
     """0.00010125 an hour was 0.081 % per 8 hours, 0.00003875 is 0.031 %."""
-    card = alert_card(LOOK, _alert(AlertKind.NOT_OPENED, ALERTS[AlertKind.NOT_OPENED]))
+    card = alert_card(LOOK, _alert(AlertKind.NOT_OPENED))
 
     text = _text(card)
     assert "Funding was 0.081%/8h, now 0.031%/8h." in text
@@ -745,7 +613,7 @@ def test_a_refused_opening_shows_the_old_and_the_new_value() -> None:
 
 def test_a_naked_leg_says_what_to_do_by_hand() -> None:
     """At three in the night the instruction must be exact."""
-    card = alert_card(LOOK, _alert(AlertKind.NOT_HEDGED, ALERTS[AlertKind.NOT_HEDGED]))
+    card = alert_card(LOOK, _alert(AlertKind.NOT_HEDGED))
 
     text = _text(card)
     assert text.splitlines()[0] == (
@@ -756,7 +624,7 @@ def test_a_naked_leg_says_what_to_do_by_hand() -> None:
 
 def test_a_new_spread_leads_to_a_quote_and_never_to_an_order() -> None:
     """An alert that orders on one tap would be a trap for a thumb."""
-    card = alert_card(LOOK, _alert(AlertKind.NEW_SPREAD, _SPREAD))
+    card = alert_card(LOOK, _alert(AlertKind.NEW_SPREAD, SPREAD_FACTS))
 
     text = _text(card)
     verbs = {button.tap.verb for row in card.rows for button in row}
@@ -768,7 +636,7 @@ def test_a_new_spread_leads_to_a_quote_and_never_to_an_order() -> None:
 
 def test_forty_new_spreads_make_one_message_of_nine_rows() -> None:
     """A market move must not bury the chat."""
-    facts = ALERTS[AlertKind.SPREAD_DIGEST]
+    facts = ALERT_FACTS[AlertKind.SPREAD_DIGEST]
 
     text = _text(alert_card(LOOK, _alert(AlertKind.SPREAD_DIGEST, facts)))
 

@@ -1,0 +1,144 @@
+"""Facts of one alert of every kind, as the stages write them."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from core.model.alert import AlertKind
+from tests.fakes.runtime import START
+
+UGLY = "<b>_*[&" + "x" * 700
+"""What venues really send as a reason."""
+_LEGS = [
+    {
+        "leg": "1",
+        "side": "short",
+        "venue": "hyperliquid",
+        "symbol": "HYPE/USDC:USDC",
+        "native_name": "HYPE",
+        "held": "12.1",
+        "status": "done",
+        "order_side": "sell",
+        "quantity": "12.1",
+        "price": "41.358",
+        "price_base": "41.358",
+        "fee_usd": "0.23",
+    },
+    {
+        "leg": "2",
+        "side": "long",
+        "venue": "lighter",
+        "symbol": "HYPE/USDC:USDC",
+        "native_name": "HYPE",
+        "held": "0",
+        "status": "sending",
+        "order_side": "buy",
+        "quantity": "12.1",
+    },
+]
+_TRADE = {
+    "trade": "7f2abcde",
+    "base": "HYPE",
+    "state": "leg2",
+    "long_venue": "lighter",
+    "short_venue": "hyperliquid",
+    "settle": "USDC",
+    "exposure_base": "-12.1",
+    "exposure_usd": "-500.43",
+    "items": json.dumps(_LEGS),
+}
+SPREAD_FACTS = {
+    "base": "HYPE",
+    "long": "lighter",
+    "short": "hyperliquid",
+    "spread_per_hour": "0.0001",
+    "long_per_hour": "-0.00002",
+    "short_per_hour": "0.00008",
+    "observed_at": START.isoformat(),
+}
+ALERT_FACTS: dict[AlertKind, dict[str, str]] = {
+    AlertKind.PROGRESS: {**_TRADE, "stage": "leg2"},
+    AlertKind.CHECKING_ORDER: {
+        **_TRADE,
+        "venue": "lighter",
+        "order_side": "buy",
+        "quantity": "12.1",
+        "decide_by": START.isoformat(),
+        "cause": UGLY,
+    },
+    AlertKind.OPENED: {
+        **_TRADE,
+        "quantity": "12.1",
+        "fees_usd": "0.51",
+        "price_gap_usd": "0.44",
+        "spread_per_hour": "0.0001",
+    },
+    AlertKind.NOT_OPENED: {
+        **_TRADE,
+        "reason": "funding fell",
+        "code": "spread",
+        "cost_usd": "0",
+        "was_ordered": "no",
+        "new_quote": "yes",
+        "bound": "spread",
+        "was": "0.00010125",
+        "now": "0.00003875",
+    },
+    AlertKind.CLOSED: {
+        **_TRADE,
+        "reason": "you closed it",
+        "price_usd": "-0.9",
+        "funding_usd": "8.52",
+        "fees_usd": "1.02",
+        "total_usd": "6.6",
+        "opened_at": (START - timedelta(days=7)).isoformat(),
+        "by_hand": "no",
+    },
+    AlertKind.STAYS_OPEN: {**_TRADE, "reason": "Lighter is silent", "remaining": "6"},
+    AlertKind.NOT_HEDGED: {
+        **_TRADE,
+        "reason": "outside the price band",
+        "tries": "3",
+        "last_answer": UGLY,
+        "repeat_s": "60",
+        "do_venue": "hyperliquid",
+        "do_symbol": "HYPE",
+        "do_side": "buy",
+        "do_quantity": "12.1",
+    },
+    AlertKind.LEG_LOST: {
+        **_TRADE,
+        "venue": "lighter",
+        "side": "long",
+        "lost": "5",
+        "remaining": "7.1",
+        "other_venue": "hyperliquid",
+    },
+    AlertKind.RESTARTED: {
+        "fine": "2",
+        "repaired": "1",
+        "checking": "0",
+        "attention": "0",
+        "not_started": "1",
+        "entries": "reducing",
+        "entries_since": START.isoformat(),
+        "entries_reason": "paused by user 1",
+        "items": json.dumps(
+            [{"trade": "a", "base": "HYPE", "was": "leg2", "now": "open"}] * 40
+        ),
+    },
+    AlertKind.NEW_SPREAD: SPREAD_FACTS,
+    AlertKind.SPREAD_DIGEST: {
+        "count": "40",
+        "items": json.dumps([{**SPREAD_FACTS, "base": "币安人生"}] * 40),
+    },
+    AlertKind.VENUE_DOWN: {
+        "venue": "lighter",
+        "since": START.isoformat(),
+        "detail": UGLY,
+    },
+    AlertKind.VENUE_BACK: {"venue": "lighter", "since": START.isoformat()},
+    AlertKind.STRANGER: {"user_id": "99"},
+    AlertKind.PAUSED: {"reason": "Telegram does not answer", "advice": "Look."},
+}
