@@ -10,7 +10,6 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
-from core.errors import StorageError
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import GLOBAL_SCOPE, Event, Halt, TradingState
 
@@ -60,13 +59,16 @@ class Heartbeat:
 
     async def run(self, polling: Polling) -> None:
         """Check every few seconds for ever."""
-        await self._lift(_SILENT_KEY, "the bot was restarted")
-        await self._lift(_CONFLICT_KEY, "the bot was restarted")
+        is_first = True
         while True:
             try:
+                if is_first:
+                    await self._lift(_SILENT_KEY, "the bot was restarted")
+                    await self._lift(_CONFLICT_KEY, "the bot was restarted")
+                    is_first = False
                 await self.check(polling)
-            except StorageError:
-                log.exception("the state of the line to Telegram was not stored")
+            except Exception:  # a watchdog that ends protects nobody
+                log.exception("the line to Telegram could not be checked")
             await self._clock.sleep(_EVERY)
 
     async def check(self, polling: Polling) -> None:
@@ -92,12 +94,12 @@ class Heartbeat:
         now = self._clock.now()
         self._contested_at = now
         if self._contested_since is None:
-            self._contested_since = now
             await self._stop_entries(_CONFLICT_KEY, _CONTESTED)
+            self._contested_since = now
         if now - self._contested_since >= OVERLAP and not self._alarmed:
-            self._alarmed = True
             await self._stop_entries(self._pause_key, _CONTESTED)
             await self._alarm(now)
+            self._alarmed = True
 
     async def _alarm(self, now: datetime) -> None:
         facts = {"reason": _CONTESTED, "advice": "Stop it, or get a new token."}
@@ -119,8 +121,8 @@ class Heartbeat:
             self._restarted_at = now
             await polling.restart()
         if not self._silent:
-            self._silent = True
             await self._stop_entries(_SILENT_KEY, "Telegram does not answer")
+            self._silent = True
 
     async def _stop_entries(self, key: str, reason: str) -> None:
         now = self._clock.now()

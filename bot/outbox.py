@@ -12,9 +12,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from bot.cards.alert import alert_card
-from bot.cards.digest import missed_card
+from bot.cards.digest import bare_card, missed_card
 from bot.messenger import Blocked, NoAnswer, Refused, Sent, TooFast
-from core.errors import StorageError
 from core.model.alert import AlertLevel
 from core.model.units import UserId
 
@@ -22,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from bot.cards.card import Card
     from bot.cards.look import Look
     from bot.messenger import Delivery, Messenger
-    from core.model.alert import OutboxItem
+    from core.model.alert import Alert, OutboxItem
     from core.model.units import ChatId
     from core.ports import Clock, Outbox, Tasks
 
@@ -86,7 +86,7 @@ class Courier:
         while True:
             try:
                 await self.round()
-            except StorageError:
+            except Exception:  # nobody would hear of anything if this ended
                 log.exception("the outbox cannot be read")
                 await self._clock.sleep(RETRIES[2])
             await self._clock.sleep(ROUND)
@@ -143,7 +143,7 @@ class Courier:
 
     async def _bring(self, item: OutboxItem) -> Delivery:
         alert = item.alert
-        card = alert_card(self._look(), alert)
+        card = self._card(alert)
         user_id = UserId(item.chat_id)
         if alert.edits_message_id is None:
             return await self._messenger.send(
@@ -155,6 +155,14 @@ class Courier:
             user_id=user_id,
             message_id=alert.edits_message_id,
         )
+
+    def _card(self, alert: Alert) -> Card:
+        look = self._look()
+        try:
+            return alert_card(look, alert)
+        except Exception:  # one alert must not hold up those behind it
+            log.exception("alert kind=%s has no card", alert.kind.value)
+            return bare_card(look, alert)
 
     async def _record(self, chat: _Chat, item: OutboxItem, result: Delivery) -> None:
         match result:
@@ -213,8 +221,7 @@ class Courier:
         return []
 
     async def _summarise(self, chat: _Chat, missed: Sequence[OutboxItem]) -> None:
-        look = self._look()
-        cards = [alert_card(look, item.alert) for item in missed]
+        cards = [self._card(item.alert) for item in missed]
         now = self._clock.now()
         away = chat.away if chat.failing_since is None else now - chat.failing_since
         card = missed_card(cards, away)

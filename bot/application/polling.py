@@ -111,7 +111,7 @@ class Poller:
             return wait_of(error)
         if isinstance(error, Conflict):
             log.error("another program polls with this bot's token")
-            await self._on_conflict()
+            await self._report_conflict()
             return CONFLICT_WAIT
         if isinstance(error, InvalidToken):
             log.error("Telegram does not accept the bot's token while polling")
@@ -120,3 +120,9 @@ class Poller:
         else:
             log.error("a poll brought what cannot be read", exc_info=error)
         return wait_after(self._failures)
+
+    async def _report_conflict(self) -> None:
+        try:
+            await self._on_conflict()
+        except Exception:  # polling goes on; the next conflict reports again
+            log.exception("the second poller was not reported")

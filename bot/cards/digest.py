@@ -1,7 +1,8 @@
-"""Put what could not be delivered for a while into one message."""
+"""Show alerts in other ways than their own: many as one, or one as bare facts."""
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING, Final
 
 from bot.cards.card import Card
@@ -10,7 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
+    from bot.cards.look import Look
+    from core.model.alert import Alert
+
 _LINES: Final = 20
+_FACT: Final = 200
+_BARE: Final = 3000
 
 
 def missed_card(cards: Sequence[Card], away: timedelta) -> Card:
@@ -22,3 +28,10 @@ def missed_card(cards: Sequence[Card], away: timedelta) -> Card:
         lines.append(f"and {len(cards) - _LINES} more.")
     lines.append("/top, /pos and /health show how things stand now.")
     return Card(html="\n".join(lines), kind="alert")
+
+
+def bare_card(look: Look, alert: Alert) -> Card:
+    """Return an alert whose own card cannot be made: ugly, but not lost."""
+    facts = (f"{key}: {value[:_FACT]}" for key, value in sorted(alert.facts.items()))
+    lines = [f"{alert.kind.value.replace('_', ' ')} · {look.badge}", *facts]
+    return Card(html=html.escape("\n".join(lines)[:_BARE]), kind="alert")

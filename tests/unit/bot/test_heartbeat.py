@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.heartbeat import CALM, OVERLAP, Heartbeat
+from core.errors import StorageError
 from core.model.alert import AlertKind, AlertLevel
 from core.model.control import GLOBAL_SCOPE, Event, Halt, TradingState
 from core.runtime import Nursery
@@ -152,3 +153,31 @@ async def test_a_new_start_lifts_what_the_line_had_caused(watch: Watch) -> None:
 
     assert await watch.reasons() == {}
     await nursery.cancel()
+
+
+async def test_the_watchdog_survives_a_disk_that_cannot_be_written(
+    watch: Watch,
+) -> None:
+    """The disk may come back; the watchdog must still be there then."""
+    watch.journal.failures = 2
+    watch.line.silence = timedelta(seconds=61)
+    nursery = Nursery()
+    nursery.start(watch.heartbeat.run(watch.line), name="heartbeat")
+    await settle()
+    for _ in range(5):
+        await watch.clock.advance(timedelta(seconds=5))
+
+    assert "telegram" in await watch.reasons()
+    await nursery.cancel()
+
+
+async def test_what_could_not_be_stored_is_tried_at_the_next_conflict(
+    watch: Watch,
+) -> None:
+    """A full disk must not leave entries on for good."""
+    watch.journal.failures = 1
+    with pytest.raises(StorageError):
+        await watch.heartbeat.conflict()
+    await watch.heartbeat.conflict()
+
+    assert list(await watch.reasons()) == ["second_poller"]

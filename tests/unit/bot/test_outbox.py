@@ -11,6 +11,7 @@ from bot.cards.alert import alert_card
 from bot.cards.card import Card
 from bot.cards.look import Look
 from bot.outbox import OUTAGE, PARKED, Courier
+from core.errors import StorageError
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.units import ChatId, MessageId, Mode
 from core.runtime import Nursery
@@ -309,6 +310,49 @@ async def test_a_message_telegram_will_never_take_is_given_up_and_logged(
 
     assert post.names() == ["fine"]
     assert any("dropped" in record.getMessage() for record in caplog.records)
+
+
+async def test_an_alert_whose_card_cannot_be_made_arrives_as_bare_facts(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours in one text must neither lose it nor block the rest."""
+
+    def rendered(look: Look, alert: Alert) -> Card:
+        if alert.facts["reason"] == "<odd>":
+            raise KeyError
+        return alert_card(look, alert)
+
+    monkeypatch.setattr("bot.outbox.alert_card", rendered)
+    await post.put("<odd>")
+    await post.put("fine")
+    await post.rounds(3)
+
+    bare, fine = post.telegram.messages(ANNA)
+    assert "reason: <odd>" in bare.text
+    assert "fine" in fine.text
+
+
+async def test_the_loop_survives_a_database_that_cannot_be_read(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk may come back; the loop must still be there then."""
+
+    async def fail(*_given: object) -> None:
+        why = "disk"
+        raise StorageError(why)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(post.outbox, "due", fail)
+        post.nursery.start(post.courier.run(), name="outbox")
+        await settle()
+    await post.put("hello")
+    for _ in range(40):
+        await post.clock.advance(SECOND)
+        if post.names():
+            break
+        await post.telegram.memory.pulse.until(post.names, 0.05)
+
+    assert post.names() == ["hello"]
 
 
 async def test_the_loop_delivers_by_itself(post: Post) -> None:
