@@ -152,6 +152,13 @@ class PlanVoidError(PlanGoneError):
         self.why = why
 
 
+class PlanUnknownError(PlanVoidError):
+    """No plan ever had this secret: the button is none of ours."""
+
+    def __init__(self) -> None:
+        super().__init__("it is not known")
+
+
 class PlanPendingError(PlanGoneError):
     """The card is just being sent; tap again."""
 

@@ -24,6 +24,7 @@ from core.errors import (
     PausedError,
     PlanExpiredError,
     PlanPendingError,
+    PlanUnknownError,
     PlanUsedError,
     PlanVoidError,
     ReconcilingError,
@@ -421,8 +422,7 @@ class Quotes:
         """Return the plan behind a button, or say why the button is dead."""
         plan = await self._parts.plans.plan_of_nonce(hash_of(nonce))
         if plan is None:
-            why = "it is not known"
-            raise PlanVoidError(why)
+            raise PlanUnknownError
         if (plan.user_id, plan.chat_id) != (person.user_id, person.chat_id):
             raise NotYoursError
         if plan.state is PlanState.DRAFT:

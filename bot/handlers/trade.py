@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from core.engine import Quote
     from core.model.screen import Screen
     from core.model.units import MessageId
+
+log = logging.getLogger(__name__)
 
 MAX_USD = Decimal(10_000_000)
 
@@ -238,6 +241,9 @@ async def _gone(
 ) -> Reply:
     """Answer a confirm button that no longer works."""
     screen = await desk.cards.screen_of_message(caller.chat_id, message_id)
+    if isinstance(error, errors.PlanUnknownError):
+        log.warning("confirm data nobody gave out from user=%s", caller.user_id)
+        return Reply(toast=trouble.UNKNOWN_BUTTON)
     if isinstance(error, errors.PlanPendingError):
         return Reply(toast=trouble.ONE_MOMENT)
     if isinstance(error, errors.NotYoursError):
