@@ -311,6 +311,17 @@ async def test_hyperliquid_pays_on_the_oracle_price() -> None:
     assert amounts(await world.venue.settle_funding()) == [(at(16), "-0.312", True)]
 
 
+async def test_the_other_venues_pay_on_the_mark_price() -> None:
+    """An index beside the mark changes nothing there."""
+    world = PaperWorld()
+    await long_100(world)
+    shown = world.market.snapshots[APT.symbol]
+    world.market.snapshots[APT.symbol] = replace(shown, index_price=D("5.2"))
+    await world.wait_until(at(16, 0, 2))
+
+    assert amounts(await world.venue.settle_funding()) == [(at(16), "-0.3", True)]
+
+
 async def test_a_settled_rate_without_a_price_takes_the_nearest_one_seen() -> None:
     """Hyperliquid's list has no prices: the mark of the announcement, 5."""
     world = PaperWorld()
@@ -358,6 +369,35 @@ async def test_the_settled_list_is_read_two_minutes_after_a_payment() -> None:
 
     assert (quiet, early) == (1, 1)
     assert world.market.calls.count("settled") == 2
+
+
+async def test_a_payment_that_is_put_off_is_looked_into_at_once() -> None:
+    """14:00 announced, then 16:00: the interval changed, or their clock is ahead."""
+    world = PaperWorld()
+    world.announce("0.0006", at(14), hours=1)
+    await world.buy("100")
+    await world.venue.settle_funding()
+    await world.wait_until(at(12, 30))
+    await world.venue.settle_funding()
+    world.announce("0.0006", at(16), hours=4)
+
+    reads = []
+    for _ in range(3):
+        await world.venue.settle_funding()
+        reads.append(world.market.calls.count("settled"))
+
+    assert reads == [1, 2, 2]
+
+
+async def test_a_position_half_a_minute_old_is_paid_for() -> None:
+    """Opened at 15:59:30: the list is read from before that moment on."""
+    world = PaperWorld()
+    await world.wait_until(at(15, 59, 30))
+    await world.buy("100")
+    world.market.pay(APT, at(16), "0.0006", "5.00")
+    await world.wait_until(at(16, 3))
+
+    assert amounts(await world.venue.settle_funding()) == [(at(16), "-0.3", False)]
 
 
 async def test_a_late_settled_rate_is_looked_for_every_ten_minutes() -> None:
