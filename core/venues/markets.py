@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 CALL_TIMEOUT: Final = timedelta(seconds=10)
 _CLIENT_SHARE: Final = 0.9
 """ccxt gives up first, so that the next caller does not join a dying request."""
-_SIDE_TIMEOUT: Final = timedelta(seconds=3)
-"""Patience with a list whose last answer is still good."""
+_SIDE_TIMEOUT: Final = timedelta(seconds=5)
+"""Patience with a heavy list that was asked for before: rates do not wait for it."""
 _DOUBT_AFTER: Final = timedelta(seconds=30)
 """A list of intervals younger than this is not read again on a contradiction."""
 _MOST_PAYMENTS: Final = 500
@@ -213,7 +213,7 @@ class MarketReader:
     async def _refresh(self, kept: KeptList) -> None:
         """Read a kept list again; a failure leaves the last answer to its age."""
         started = self._clock.monotonic()
-        patience = _SIDE_TIMEOUT if kept.is_usable(started) else self._timeout
+        patience = self._timeout if kept.tried_at is None else _SIDE_TIMEOUT
         kept.tried_at = started
         try:
             rows = await self._call(str(kept.call), patience=patience)

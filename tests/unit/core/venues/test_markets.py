@@ -625,7 +625,7 @@ async def test_a_venue_that_hangs_costs_its_time_limit_and_no_more(
     async with (
         serve(answers) as local,
         reading(
-            VENUES[venue], local.url, patience=timedelta(milliseconds=80)
+            VENUES[venue], local.url, patience=timedelta(milliseconds=500)
         ) as reader,
     ):
         with pytest.raises(VenueError) as caught:

@@ -163,6 +163,14 @@ def test_an_interval_the_next_payment_contradicts_is_not_known(
     assert found.reason is SkipReason.NO_INTERVAL, why
 
 
+def test_without_an_announced_payment_a_listed_interval_stands() -> None:
+    """Nothing contradicts it; only the countdown is unknown."""
+    found = snapshot(rate_row(nextFundingTime=0))
+
+    assert found.rate.interval == timedelta(hours=8)
+    assert found.next_funding_at is None
+
+
 @pytest.mark.parametrize(
     ("interval", "unit", "expected"),
     [
