@@ -23,7 +23,7 @@ from telegram.ext import (
     TypeHandler,
 )
 
-from bot.access import Caller, Pace, RefusalReason, judge
+from bot.access import Caller, Pace, RefusalReason, judge, may_command
 from bot.application.gate import knock_of, words_of
 from bot.application.polling import Poller, wait_after
 from bot.callbacks import Verb, decode
@@ -119,6 +119,7 @@ class Frontend:
         self._menus: set[ChatId] = set()
         self._stranger_at: float | None = None
         self._hushed: dict[int, float] = {}
+        self._decided: set[str] = set()
         self._newest: dict[tuple[ChatId, str], MessageId] = {}
         self.connecting: asyncio.Task[object] | None = None
         """The task that runs `connect`, to be stopped if it never gets through."""
@@ -352,20 +353,23 @@ class Frontend:
             or (screen.chat_id, screen.message_id) != (caller.chat_id, message_id)
         ):
             return Reply(toast=trouble.UNKNOWN_BUTTON)
+        command, words = words_of(f"/{screen.shown['text']}")
+        if command is None or not may_command(command, caller.role):
+            return Reply(toast=trouble.VIEW_ONLY)
         latest = await self._desk.cards.screen_of_message(caller.chat_id, message_id)
-        if latest is not None and latest.card_id != screen.card_id:
+        is_over = latest is not None and latest.card_id != screen.card_id
+        if is_over or screen.card_id in self._decided:
             return Reply(toast=away.ANSWERED)
-        text = screen.shown["text"]
+        self._decided.add(screen.card_id)
         is_done = tap.arg == away.DO
         await self._messenger.edit(
-            away.answered_card(look, text, is_done=is_done),
+            away.answered_card(look, screen.shown["text"], is_done=is_done),
             chat_id=caller.chat_id,
             user_id=caller.user_id,
             message_id=message_id,
         )
         if not is_done:
             return Reply()
-        command, words = words_of(f"/{text}")
         reply = await self._commanded(caller, command, words, message_id)
         return Reply(card=reply.card, is_new=True, plan_id=reply.plan_id)
 

@@ -610,6 +610,36 @@ async def test_do_it_now_does_it_once(bot: Bot, command: Callable[..., None]) ->
     assert bot.texts().count("opening HYPE 500") == 1
 
 
+async def test_two_taps_at_once_do_it_once(
+    bot: Bot, command: Callable[..., None]
+) -> None:
+    """Thumbs are fast, and both taps may be under way together."""
+    command("open", says("opening"), changes=True)
+    bot.telegram.say(ANNA, "/open HYPE 500", date_ms=LONG_AGO_MS)
+    asked = await bot.telegram.wait_message(ANNA, "while I was away")
+    taps = [bot.telegram.tap(ANNA, ANNA, asked.id, label="Do it now") for _ in "ab"]
+    answers = {(await each.answer()).text or "" for each in taps}
+    await bot.telegram.wait_message(ANNA, "opening HYPE 500")
+    await settle()
+
+    assert answers == {"", "Already answered"}
+    assert bot.texts().count("opening HYPE 500") == 1
+
+
+async def test_who_lost_the_right_cannot_do_it_later(
+    bot: Bot, command: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An owner who became a viewer keeps old cards with living buttons."""
+    command("open", says("opening"), changes=True)
+    bot.telegram.say(ANNA, "/open HYPE 500", date_ms=LONG_AGO_MS)
+    asked = await bot.telegram.wait_message(ANNA, "while I was away")
+    demoted = People(frozenset(), frozenset({ANNA, VERA}))
+    monkeypatch.setattr(bot.frontend, "_people", demoted)
+    tap = bot.telegram.tap(ANNA, ANNA, asked.id, label="Do it now")
+
+    assert (await tap.answer()).text == "View only"
+
+
 async def test_ignore_forgets_it(bot: Bot, command: Callable[..., None]) -> None:
     """The way out is one tap."""
     command("close", says("closing"), changes=True)
