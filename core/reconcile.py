@@ -139,7 +139,7 @@ class Reconciler:
             }
         silent = tuple(each for each, task in asking.items() if task.result() is None)
         for venue_id in silent:
-            why = f"{venue_id} did not answer at the start"
+            why = f"{facts.name_of(venue_id)} did not answer at the start"
             await self._halt(venue_id, TradingState.HALTED, why)
         return silent
 
@@ -298,8 +298,7 @@ class Reconciler:
         fresh = replace(
             docket.trade, steps=0, series_at=now, outcome=why, closed_at=None
         )
-        tell = (self._world.progress("repairing"),)
-        after = await self._world.move(docket, row, changed=fresh, tell=tell)
+        after = await self._world.move(docket, row, changed=fresh)
         self._execution.start_repair(after.trade)
 
     async def _welcome_back(self) -> None:

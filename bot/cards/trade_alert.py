@@ -91,7 +91,10 @@ def _leg_row(leg: Facts, look: Look) -> str:
 
 
 def _multiplier(leg: Facts) -> Decimal | int:
-    """Return base units per listed unit, told by the two prices of the fill."""
+    """Return base units per listed unit, told outright or by a fill's two prices."""
+    told = number(leg, "multiplier")
+    if told:
+        return told
     listed, base = number(leg, "price"), number(leg, "price_base")
     if not listed or not base:
         return 1
@@ -229,7 +232,8 @@ def _stays_open(facts: Facts, look: Look) -> Sequence[str]:
     base = _base(facts)
     return (
         f"{base} stays open, hedged · {_tail(facts, look)}",
-        f"The close stopped: {text(facts.get('reason', 'unknown'))}",
+        ("" if facts.get("was_closing") == "no" else "The close stopped: ")
+        + text(facts.get("reason", "unknown")),
         _rows(facts, look),
         f"Left on each leg: {quantity(facts, 'remaining')} {base}"
         + (f", closed now: {quantity(facts, 'closed')}" if "closed" in facts else ""),

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.execution import endings
+from core.execution.facts import name_of
 from core.execution.live import NotYet
 from core.execution.preflight import Refused, Slot, cost_broken, entry_order
 from core.execution.sizing import (
@@ -107,7 +108,7 @@ async def balance(world: World, live: LivePositions, docket: Docket) -> timedelt
     if isinstance(topup, timedelta):
         return topup
     if topup is not None:
-        tell = (world.progress("balancing"),)
+        tell = world.follow(docket, "balancing")
         await world.move(docket, "T11", draft=topup, tell=tell)
         return GO
     return await _without_topup(world, docket, held)
@@ -119,7 +120,7 @@ async def _without_topup(world: World, docket: Docket, held: Held) -> timedelta:
     if any(zeros(trade, held)):
         why = _given_up(docket).reason
         fresh = replace(trade, steps=0, series_at=world.clock.now(), outcome=why)
-        tell = (world.progress("unwinding"),)
+        tell = world.follow(docket, "unwinding")
         await world.move(docket, "T13", changed=fresh, tell=tell)
         return GO
     if is_level(trade, held, may_add=False):
@@ -130,12 +131,12 @@ async def _without_topup(world: World, docket: Docket, held: Held) -> timedelta:
 
 def _given_up(docket: Docket) -> Refused:
     order = last_of(docket.of(2, Purpose.ENTRY, Purpose.TOPUP))
-    venue_id = docket.trade.second.instrument.venue_id
-    if order is None or order.refusal is None:
-        why = f"{venue_id} did not fill its leg, so the other one was closed again"
+    venue = name_of(docket.trade.second.instrument.venue_id)
+    if order is None or order.refusal is None or order.refusal_code is None:
+        why = f"{venue} did not fill its leg, so the other one was closed again"
         return Refused("no_fill", why, is_market=True)
-    why = f"{venue_id} refused ({order.refusal}), so the other leg was closed again"
-    return Refused(order.refusal_code or "refused", why)
+    why = f"{venue} refused ({order.refusal}), so the other leg was closed again"
+    return Refused(order.refusal_code, why)
 
 
 # --- top-up ---------------------------------------------------------------------------
@@ -268,7 +269,7 @@ async def reduce(
     changed = replace(trade, steps=trade.steps + 1, series_at=started)
     stage = {"T12": "balancing", "T15": "unwinding"}.get(row, "repairing")
     await world.move(
-        docket, row, changed=changed, draft=draft, tell=(world.progress(stage),)
+        docket, row, changed=changed, draft=draft, tell=world.follow(docket, stage)
     )
     return GO
 

@@ -21,6 +21,7 @@ from core.execution.balance import (
     is_halted,
     reducing_order,
 )
+from core.execution.facts import name_of
 from core.execution.preflight import Slot
 from core.execution.sizing import (
     BANDS,
@@ -70,7 +71,7 @@ async def close1(
         return await _follow(world, docket, held)
     else:
         fresh = replace(trade, steps=0, series_at=world.clock.now())
-        tell = (world.progress("repairing"),)
+        tell = world.follow(docket, "repairing")
         await world.move(docket, "T23", changed=fresh, tell=tell)
     return GO
 
@@ -94,7 +95,7 @@ async def _round(world: World, docket: Docket, held: Held, *, at_start: bool) ->
         "T20",
         changed=replace(trade, steps=trade.steps + 1, series_at=now),
         draft=checked,
-        tell=(world.progress("closing"),),
+        tell=world.follow(docket, "closing"),
     )
 
 
@@ -109,20 +110,20 @@ async def _next_order(world: World, docket: Docket, held: Held) -> Draft | str:
     books = await world.both_books(trade)
     for leg, book in zip(trade.legs, books, strict=True):
         if book is None or not book.is_usable:
-            return f"{leg.instrument.venue_id} shows no usable order book"
+            return f"{name_of(leg.instrument.venue_id)} shows no usable order book"
     left = min(held.first, held.second) - (trade.close_target_base or ZERO)
     if trade.first.instrument.floor_quantity(left) <= 0:
         return "nothing is left to close in whole lots"
     order = await reducing_order(world, docket, Slot(1, Purpose.CLOSE), left)
-    return order or f"{trade.first.instrument.venue_id} shows no price"
+    return order or f"{name_of(trade.first.instrument.venue_id)} shows no price"
 
 
 def _stopped(docket: Docket) -> str:
     venue_id = docket.trade.first.instrument.venue_id
     order = last_of(docket.of(1, Purpose.CLOSE))
-    if order is not None and order.refusal is not None:
-        return f"{venue_id} refused: {order.refusal}"
-    return f"{venue_id} did not fill the order"
+    if order is not None and order.refusal is not None and order.refusal_code:
+        return f"{name_of(venue_id)} refused: {order.refusal}"
+    return f"{name_of(venue_id)} did not fill the order"
 
 
 async def _follow(world: World, docket: Docket, held: Held) -> timedelta:
@@ -139,7 +140,7 @@ async def _follow(world: World, docket: Docket, held: Held) -> timedelta:
         "T22",
         changed=replace(trade, steps=0, series_at=now),
         draft=order,
-        tell=(world.progress("closing"),),
+        tell=world.follow(docket, "closing"),
     )
     return GO
 
@@ -156,7 +157,7 @@ async def close2(
         await endings.closed(world, docket, "T28", DONE)
     elif not _is_hedged(docket, held):
         fresh = replace(trade, steps=0, series_at=world.clock.now())
-        tell = (world.progress("repairing"),)
+        tell = world.follow(docket, "repairing")
         await world.move(docket, "T27", changed=fresh, tell=tell)
     elif goes_on(docket) and not at_start:
         fresh = replace(trade, steps=0, close_rounds=trade.close_rounds + 1)

@@ -44,12 +44,13 @@ async def not_opened(
         ),
         **refused.more,
     }
+    is_news = not world.is_watched(docket.trade)
     ended = replace(docket.trade, outcome=refused.reason, closed_at=world.clock.now())
     return await world.settle_down(
         docket,
         row,
         changed=ended,
-        tell=(world.result(AlertKind.NOT_OPENED, more),),
+        tell=(world.result(AlertKind.NOT_OPENED, more, is_news=is_news),),
         cooldown=cooldown,
     )
 
@@ -120,22 +121,28 @@ async def closed(world: World, docket: Docket, row: str, reason: str) -> Docket:
         opened_at=None if trade.opened_at is None else trade.opened_at.isoformat(),
         by_hand="no" if is_ours else "yes",
     )
+    is_news = not world.is_watched(trade)
+    tell = world.result(AlertKind.CLOSED, more, is_news=is_news)
     ended = replace(
         trade,
         outcome=reason,
         closed_at=world.clock.now(),
         close_target_base=None,
     )
-    return await world.settle_down(
-        docket, row, changed=ended, tell=(world.result(AlertKind.CLOSED, more),)
-    )
+    return await world.settle_down(docket, row, changed=ended, tell=(tell,))
 
 
 async def stays_open(world: World, docket: Docket, row: str, reason: str) -> Docket:
     """Go back to OPEN, hedged, and say why the close stopped (T21, T26, T31)."""
     docket = await world.enriched(docket)
     remaining = min(docket.booked(1), docket.booked(2))
-    more = facts.known(reason=reason, remaining=remaining)
+    is_news = not world.is_watched(docket.trade)
+    more = facts.known(
+        reason=reason,
+        remaining=remaining,
+        was_closing="no" if is_news else "yes",
+    )
+    tell = world.result(AlertKind.STAYS_OPEN, more, is_news=is_news)
     rested = replace(
         docket.trade,
         outcome=reason,
@@ -143,6 +150,4 @@ async def stays_open(world: World, docket: Docket, row: str, reason: str) -> Doc
         close_rounds=0,
         opened_at=docket.trade.opened_at or world.clock.now(),
     )
-    return await world.settle_down(
-        docket, row, changed=rested, tell=(world.result(AlertKind.STAYS_OPEN, more),)
-    )
+    return await world.settle_down(docket, row, changed=rested, tell=(tell,))

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.execution.endings import not_opened
+from core.execution.facts import name_of
 from core.execution.preflight import Refused, check_entry, check_second, of_limits
 from core.execution.sizing import is_zero, last_of
 from core.execution.world import GO
@@ -42,7 +43,7 @@ async def confirmed(world: World, docket: Docket, *, at_start: bool) -> timedelt
     if refused is not None:
         await not_opened(world, docket, "T03", refused)
     else:
-        await world.move(docket, "T02", tell=(world.progress("checking"),))
+        await world.move(docket, "T02", tell=world.follow(docket, "checking"))
     return GO
 
 
@@ -64,7 +65,7 @@ async def preflight(world: World, docket: Docket, *, at_start: bool) -> timedelt
             "T04",
             changed=replace(docket.trade, series_at=world.clock.now()),
             draft=checked,
-            tell=(world.progress("leg1"),),
+            tell=world.follow(docket, "leg1"),
         )
     return GO
 
@@ -88,7 +89,7 @@ async def leg1(world: World, docket: Docket) -> timedelta:
             docket,
             "T08",
             changed=replace(known, outcome=why, steps=0),
-            tell=(world.progress("unwinding"),),
+            tell=world.follow(docket, "unwinding"),
         )
     else:
         await world.move(
@@ -96,7 +97,7 @@ async def leg1(world: World, docket: Docket) -> timedelta:
             "T07",
             changed=known,
             draft=checked,
-            tell=(world.progress("leg2"),),
+            tell=world.follow(docket, "leg2"),
         )
     return GO
 
@@ -105,11 +106,11 @@ def _nothing_bought(docket: Docket) -> Refused:
     order = last_of(docket.of(1))
     venue_id = docket.trade.first.instrument.venue_id
     if order is not None and order.refusal is not None and order.refusal_code:
-        why = f"{venue_id} refused: {order.refusal}"
+        why = f"{name_of(venue_id)} refused: {order.refusal}"
         return Refused(order.refusal_code, why)
     if order is not None and order.evidence == "fence":
-        return Refused("lost", f"the order never reached {venue_id}")
-    why = f"the price on {venue_id} moved away, nothing was filled"
+        return Refused("lost", f"the order never reached {name_of(venue_id)}")
+    why = f"the price on {name_of(venue_id)} moved away, nothing was filled"
     return Refused("no_fill", why, is_market=True)
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from core.model.intent import OrderIntent
     from core.model.trade import TradeLeg
+    from core.model.units import VenueId
 
 REPEAT_S = 60
 """Seconds between two attempts to repair a trade that needs a person."""
@@ -39,6 +40,11 @@ REPEAT_S = 60
 def text(value: Decimal) -> str:
     """Return a number without exponent."""
     return f"{value:f}"
+
+
+def name_of(venue_id: VenueId) -> str:
+    """Return a venue's name as sentences show it: Binance for binance."""
+    return venue_id.capitalize()
 
 
 def known(**values: Decimal | str | None) -> dict[str, str]:
@@ -82,6 +88,7 @@ def _leg_facts(docket: Docket, number: int) -> dict[str, str]:
         venue=leg.instrument.venue_id,
         symbol=leg.instrument.symbol,
         native_name=leg.instrument.native_name,
+        multiplier=leg.instrument.multiplier,
         held=docket.booked(number),
         status=status_of(docket, number),
         order_side=None if latest is None else latest.side.value,
@@ -100,8 +107,19 @@ def progress(docket: Docket, stage: str, now: datetime) -> Alert:
 def result(
     docket: Docket, kind: AlertKind, now: datetime, more: Mapping[str, str]
 ) -> Alert:
-    """Return the alert with a trade's outcome; it takes the progress card's place."""
+    """Return the alert with the outcome of what a person just started.
+
+    It takes the progress card's place.
+    """
     return _alert(docket, kind, now, more)
+
+
+def news(
+    docket: Docket, kind: AlertKind, now: datetime, more: Mapping[str, str]
+) -> Alert:
+    """Return an outcome that nobody waits for: a message of its own, to every owner."""
+    alert = _alert(docket, kind, now, more)
+    return replace(alert, chat_id=None, edits_message_id=None)
 
 
 def _alert(

@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 GO = timedelta(0)
 """Answer of a step: look at the trade again at once."""
+ON_SCREEN = timedelta(minutes=15)
+"""How long after the tap its message is where a person looks."""
 READ_AGAIN = timedelta(seconds=5)
 REPAIR_AGAIN = timedelta(seconds=facts.REPEAT_S)
 WHO = "engine"
@@ -168,13 +170,34 @@ class World:
 
     # --- messages ---------------------------------------------------------------------
 
-    def progress(self, stage: str) -> Tell:
-        """Return the maker of a progress message."""
-        return lambda after: facts.progress(after, stage, self.clock.now())
+    def follow(self, docket: Docket, stage: str) -> tuple[Tell, ...]:
+        """Return the maker of a progress message, if somebody watches its message.
 
-    def result(self, kind: AlertKind, more: Mapping[str, str]) -> Tell:
-        """Return the maker of an outcome's message."""
-        return lambda after: facts.result(after, kind, self.clock.now(), more)
+        That is so while a close runs, and for a while after an entry was confirmed.
+        """
+        if not self.is_watched(docket.trade):
+            return ()
+        return (lambda after: facts.progress(after, stage, self.clock.now()),)
+
+    def is_watched(self, trade: Trade) -> bool:
+        """Tell whether a person just started what the trade does."""
+        if trade.close_target_base is not None:
+            return True
+        age = self.clock.now() - trade.created_at
+        return trade.opened_at is None and age <= ON_SCREEN
+
+    def result(
+        self, kind: AlertKind, more: Mapping[str, str], *, is_news: bool = False
+    ) -> Tell:
+        """Return the maker of an outcome's message.
+
+        Args:
+            kind: which outcome.
+            more: facts beside those of every trade alert.
+            is_news: nobody waits for it, so it does not edit an old message.
+        """
+        make = facts.news if is_news else facts.result
+        return lambda after: make(after, kind, self.clock.now(), more)
 
     def hooks(self, docket: Docket) -> Hooks:
         """Return who hears about an order of this trade that stays unknown."""
@@ -185,7 +208,8 @@ class World:
         async def overdue(order: OrderIntent) -> None:
             fresh = await self.docket(order.trade_id)
             if fresh is not None and not fresh.trade.needs_attention:
-                why = f"{order.venue_id} does not tell what became of an order"
+                venue = facts.name_of(order.venue_id)
+                why = f"{venue} does not tell what became of an order"
                 await self.raise_attention(fresh, why)
 
         return Hooks(checking=checking, overdue=overdue)

@@ -28,10 +28,10 @@ class AlertKind(StrEnum):
     both legs, e.g. USDT/USDC), `exposure_base` (signed net, positive is long),
     `exposure_usd` and `items`: JSON list, one object per leg in the order of execution:
     `leg` ("1"/"2"), `side` (long/short), `venue`, `symbol`, `native_name`, `held`
-    (base units held now), `status` (waiting, sending, asking, done, partial, nothing,
-    refused), `order_side` (buy/sell) and `quantity` of its latest order; known only
-    after a fill: `price` (average entry per LISTED unit), `price_base` (per base unit),
-    `fee_usd`.
+    (base units held now), `multiplier` (base units per listed unit), `status` (waiting,
+    sending, asking, done, partial, nothing, refused), `order_side` (buy/sell) and
+    `quantity` (base units) of its latest order; known only after a fill: `price`
+    (average entry per LISTED unit), `price_base` (per base unit), `fee_usd`.
 
     | kind           | further facts                                                   |
     |----------------|-----------------------------------------------------------------|
@@ -47,7 +47,8 @@ class AlertKind(StrEnum):
     |                | may work); bound broken: `bound` (spread, cost), `was`, `now`   |
     | CLOSED         | `reason`, `price_usd`, `funding_usd`, `fees_usd`, `total_usd`   |
     |                | (each + received but fees + paid), `opened_at`, `by_hand` yes/no|
-    | STAYS_OPEN     | `reason`, `remaining` (base per leg)                            |
+    | STAYS_OPEN     | `reason`, `remaining` (base per leg), `was_closing` (no: the    |
+    |                | legs were leveled again without a close)                        |
     | NOT_HEDGED     | `reason`, `tries`, `last_answer`, `repeat_s`; what to do by     |
     |                | hand: `do_venue`, `do_symbol` (native name), `do_side`          |
     |                | (buy/sell), `do_quantity`                                       |
