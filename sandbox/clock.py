@@ -38,6 +38,11 @@ class SandboxClock:
         return self._speed
 
     @staticmethod
+    def real_ms() -> int:
+        """Return real milliseconds, for time stamps that pretend time must not bend."""
+        return int(time.time() * 1000)
+
+    @staticmethod
     def monotonic() -> float:
         """Return real seconds, for limits and waits that pretend time must not bend."""
         return time.monotonic()

@@ -1,6 +1,9 @@
 """What goes wrong on purpose: which request, how often, and how it is spoiled.
 
-A fault is picked when its venue and endpoint match; the first that matches wins.
+A fault is picked when its venue and endpoint match; the first that matches wins. An
+endpoint may be a purpose that means the same on every venue: @order (@entry, @reduce),
+@cancel, @find (by client id), @open, @orders, @trades, @positions, @balance,
+@leverage, @margin_mode, @position_mode, @funding, @fees, @rights.
 Whoever sends a GET over a kept connection may repeat it by itself after `reset`
 (aiohttp does, once): let `times` be 2 to be sure that the caller notices.
 """
@@ -43,10 +46,16 @@ _TOO_MANY: Final = {
     "hyperliquid": b"null",
     "lighter": b'{"code":23000,"message":"Too Many Requests!"}',
 }
+NEVER_DONE: Final = frozenset({"429", "418"})
+"""Kinds that a venue answers before it looks at the request."""
 KINDS: Final = frozenset({
     "timeout", "status", "429", "truncated", "reset", "html_200", "bad_json", "empty",
     "null", "slow_body", "stale", "broken_row", "drop_row",
 })  # fmt: skip
+DEED_KINDS: Final = frozenset({
+    "418", "drop", "lag", "late", "partial", "reject", "reject_later", "rest", "zero",
+})  # fmt: skip
+"""Kinds that change what the venue does, not only what it says; see `scripting`."""
 
 
 @dataclass(slots=True)
@@ -62,13 +71,35 @@ class Fault:
     """How many matching requests it lets through first."""
     param: Any = None
     """Seconds, a status, or which row and how; see `sandbox.spoiling`."""
+    before: bool = False
+    """Whether the venue never gets to do what was asked; else only the reply fails."""
+    client_id: str | None = None
+    """Only the request that names this client order id; None is any."""
     frozen: dict[str, Answer] = field(default_factory=dict)
 
-    def matches(self, venue: str, endpoint: str) -> bool:
+    def matches(
+        self,
+        venue: str,
+        endpoint: str,
+        *,
+        purposes: frozenset[str] = frozenset(),
+        client_id: str | None = None,
+    ) -> bool:
         """Return whether a request is meant; an endpoint matches by its end."""
-        return self.venue in {ANY, venue} and (
-            self.endpoint == ANY or endpoint.endswith(self.endpoint)
+        return (
+            self.venue in {ANY, venue}
+            and self.client_id in {None, client_id}
+            and (
+                self.endpoint == ANY
+                or self.endpoint in purposes
+                or endpoint.endswith(self.endpoint)
+            )
         )
+
+    @property
+    def is_done_anyway(self) -> bool:
+        """Return whether the venue does what was asked, whatever it then says."""
+        return not self.before and self.kind not in NEVER_DONE | {"late"}
 
 
 @dataclass(slots=True)
@@ -77,7 +108,7 @@ class Faults:
 
     active: list[Fault] = field(default_factory=list)
 
-    def add(
+    def add(  # noqa: PLR0913 - one keyword for each column of a fault
         self,
         venue: str,
         endpoint: str,
@@ -86,16 +117,28 @@ class Faults:
         times: int | None = 1,
         after: int = 0,
         param: Any = None,  # noqa: ANN401 - comes from JSON, meaning depends on kind
+        before: bool = False,
+        client_id: str | None = None,
     ) -> Fault:
         """Put a fault in force.
 
         Raises:
             ValueError: no such kind.
         """
-        if kind not in KINDS:
-            message = f"unknown kind {kind!r}; known: {', '.join(sorted(KINDS))}"
+        known = KINDS | DEED_KINDS
+        if kind not in known:
+            message = f"unknown kind {kind!r}; known: {', '.join(sorted(known))}"
             raise ValueError(message)
-        fault = Fault(venue, endpoint, kind, times=times, after=after, param=param)
+        fault = Fault(
+            venue,
+            endpoint,
+            kind,
+            times=times,
+            after=after,
+            param=param,
+            before=before,
+            client_id=client_id,
+        )
         self.active.append(fault)
         return fault
 
@@ -103,10 +146,19 @@ class Faults:
         """End all of them."""
         self.active.clear()
 
-    def take(self, venue: str, endpoint: str) -> Fault | None:
+    def take(
+        self,
+        venue: str,
+        endpoint: str,
+        *,
+        purposes: frozenset[str] = frozenset(),
+        client_id: str | None = None,
+    ) -> Fault | None:
         """Return the fault that spoils this request, and count it."""
         for fault in self.active:
-            if not fault.matches(venue, endpoint):
+            if not fault.matches(
+                venue, endpoint, purposes=purposes, client_id=client_id
+            ):
                 continue
             if fault.after > 0:
                 fault.after -= 1
@@ -148,12 +200,14 @@ def _error_status(fault: Fault, venue: str, _answer: Answer) -> Answer:
 
 
 def _too_many(fault: Fault, venue: str, _answer: Answer) -> Answer:
-    return Answer(_TOO_MANY[venue], 429, headers={"Retry-After": str(fault.param or 1)})
+    wait = {"Retry-After": str(fault.param or 1)}
+    return Answer(_TOO_MANY[venue], int(fault.kind), headers=wait)
 
 
 _INSTEAD: Final[dict[str, Callable[[Fault, str, Answer], Answer]]] = {
     "status": _error_status,
     "429": _too_many,
+    "418": _too_many,
     "html_200": lambda _, __, ___: Answer(_HTML, 200, "text/html"),
     "bad_json": lambda _, __, answer: Answer(answer.body[: len(answer.body) // 2]),
     "empty": lambda _, __, ___: Answer(b""),

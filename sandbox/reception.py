@@ -10,17 +10,25 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from sandbox.faults import Faults, changed_answer, misbehave
+from sandbox.scripting import arrive_late, left_for_reply, scripted
 from sandbox.venues.binance import Binance
+from sandbox.venues.binance_private import BinancePrivate
+from sandbox.venues.desk import Desk
 from sandbox.venues.extended import Extended
 from sandbox.venues.hyperliquid import Hyperliquid
 from sandbox.venues.lighter import Lighter
+from sandbox.venues.listings import VENUES
 from sandbox.venues.wire import Answer, Ask
 
 if TYPE_CHECKING:
-    from sandbox.venues.wire import Dialect
+    from collections.abc import Awaitable, Callable
+
+    from sandbox.faults import Fault
+    from sandbox.venues.wire import Dialect, PrivateDialect
     from sandbox.venues.world import World
 
 REQUESTS_KEPT: Final = 5000
+_FORMS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
 @dataclass(slots=True)
@@ -38,6 +46,10 @@ class Seen:
     status: int | None = None
     """None until answered and for ever if the connection was broken."""
     fault: str | None = None
+    purposes: tuple[str, ...] = ()
+    """What a request with a key is for, e.g. @order; see `sandbox.faults`."""
+    client_id: str | None = None
+    """The client order id that it names."""
 
 
 @dataclass(slots=True)
@@ -51,11 +63,17 @@ class Reception:
     """Real milliseconds before each answer, by venue; "*" is all others."""
     replays: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """Whole bodies to send instead, by venue and endpoint."""
+    saved: Callable[[], Awaitable[None]] | None = None
+    """Keeps accounts on disk; awaited before a reply that follows a change."""
+    desks: dict[str, Desk] = field(init=False)
+    private: dict[str, PrivateDialect] = field(init=False)
     dialects: dict[str, Dialect] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.desks = {venue: Desk(venue, self.world) for venue in VENUES}
+        self.private = {"binance": BinancePrivate(self.desks["binance"])}
         made: tuple[Dialect, ...] = (
-            Binance(self.world),
+            Binance(self.world, self.private["binance"]),
             Extended(self.world),
             Hyperliquid(self.world),
             Lighter(self.world),
@@ -79,21 +97,40 @@ class Reception:
         if dialect is None:
             raise web.HTTPNotFound(text="no such venue here")
         ask = await _ask_of(request)
-        endpoint = dialect.endpoint(ask)
+        seen = self._note(dialect, ask, request)
+        arrived_s = self.world.clock.monotonic()
+        fault = self.faults.take(
+            seen.venue,
+            seen.endpoint,
+            purposes=frozenset(seen.purposes),
+            client_id=seen.client_id,
+        )
+        seen.fault = None if fault is None else fault.kind
+        revision = self.desks[dialect.venue].revision
+        answer = self._do(dialect, ask, seen.endpoint, fault)
+        if self.saved is not None and self.desks[dialect.venue].revision != revision:
+            await self.saved()
+        await self._delay(dialect.venue, arrived_s)
+        return await self._send(request, seen, answer, fault)
+
+    def _note(self, dialect: Dialect, ask: Ask, request: web.Request) -> Seen:
+        private = self.private.get(dialect.venue)
+        is_private = private is not None and private.knows(ask)
         seen = Seen(
             dialect.venue,
             ask.method,
             ask.path,
             request.query_string,
-            endpoint,
+            dialect.endpoint(ask),
             self.world.clock.now_ms(),
             request.headers.get("User-Agent", ""),
+            purposes=(
+                tuple(sorted(private.purposes(ask))) if private and is_private else ()
+            ),
+            client_id=private.client_id(ask) if private and is_private else None,
         )
         self.requests.append(seen)
-        arrived_s = self.world.clock.monotonic()
-        answer = self._answer(dialect, ask, endpoint)
-        await self._delay(dialect.venue, arrived_s)
-        return await self._send(request, seen, answer)
+        return seen
 
     async def _delay(self, venue: str, arrived_s: float) -> None:
         """Wait out the latency; what making the answer took counts as part of it."""
@@ -102,16 +139,28 @@ class Reception:
         if left_s > 0:
             await self.world.clock.sleep(left_s)
 
-    def _answer(self, dialect: Dialect, ask: Ask, endpoint: str) -> Answer:
+    def _do(
+        self, dialect: Dialect, ask: Ask, endpoint: str, fault: Fault | None
+    ) -> Answer:
+        """Let the venue do what is asked, as far as a fault lets it."""
         recorded = self.replays.get((dialect.venue, endpoint))
-        return dialect.answer(ask) if recorded is None else Answer(recorded)
+        if recorded is not None:
+            return Answer(recorded)
+        desk = self.desks[dialect.venue]
+        if fault is None:
+            return dialect.answer(ask)
+        if fault.kind == "late":
+            arrive_late(desk, fault, lambda: dialect.answer(ask))
+        if not fault.is_done_anyway:
+            return Answer(b"{}")
+        with scripted(desk, fault):
+            return dialect.answer(ask)
 
     async def _send(
-        self, request: web.Request, seen: Seen, answer: Answer
+        self, request: web.Request, seen: Seen, answer: Answer, fault: Fault | None
     ) -> web.StreamResponse:
-        fault = self.faults.take(seen.venue, seen.endpoint)
+        fault = left_for_reply(fault)
         if fault is not None:
-            seen.fault = fault.kind
             name = f"{seen.venue} {seen.endpoint} {seen.query}"
             try:
                 changed = changed_answer(fault, seen.venue, name, answer)
@@ -132,10 +181,22 @@ class Reception:
 
 async def _ask_of(request: web.Request) -> Ask:
     body: Any = None
-    if request.method == "POST":
+    form: dict[str, str] = {}
+    raw = await request.read()
+    if request.content_type in _FORMS:
+        form = {name: str(value) for name, value in (await request.post()).items()}
+    elif request.method in {"POST", "PATCH"}:
         try:
-            body = json.loads(await request.read())
+            body = json.loads(raw)
         except ValueError:
             body = None
-    path = f"/{request.match_info['path']}"
-    return Ask(request.method, path, request.query, body)
+    return Ask(
+        request.method,
+        f"/{request.match_info['path']}",
+        request.query,
+        body,
+        form=form,
+        headers=request.headers,
+        raw_query=request.raw_path.partition("?")[2],
+        raw_body=raw,
+    )

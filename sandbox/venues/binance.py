@@ -1,4 +1,4 @@
-"""Binance USD-M futures: public REST endpoints under /fapi/v1.
+"""Binance USD-M futures: public REST endpoints under /fapi/v1; the rest needs a key.
 
 Keys, JSON types and error codes as in answers recorded in 2026. A rate is a fraction
 per interval; symbols that fundingInfo leaves out pay every 8 hours.
@@ -6,6 +6,7 @@ per interval; symbols that fundingInfo leaves out pay every 8 hours.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.venues.books import scaled
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox.venues.listings import Instrument
-    from sandbox.venues.wire import Answer, Ask
+    from sandbox.venues.wire import Answer, Ask, PrivateDialect
     from sandbox.venues.world import World
 
 PREFIX: Final = "/fapi/v1/"
+_VERSION: Final = re.compile(r"^/[fs]api/v\d/")
 _NEVER_MS: Final = 4133404800000
 _QUARTER_END_MS: Final = 1798185600000
 _DEPTH_LIMITS: Final = frozenset({5, 10, 20, 50, 100, 500, 1000})
@@ -49,8 +51,9 @@ class Binance:
 
     venue = "binance"
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, private: PrivateDialect | None = None) -> None:
         self._world = world
+        self._private = private
         self._bodies = Bodies(world)
         self._routes: dict[str, Callable[[Ask], Answer]] = {
             "ping": lambda _: pack({}),
@@ -67,10 +70,12 @@ class Binance:
 
     def endpoint(self, ask: Ask) -> str:
         """Return the path after the version, e.g. `premiumIndex`."""
-        return ask.path.removeprefix(PREFIX)
+        return _VERSION.sub("", ask.path, count=1)
 
     def answer(self, ask: Ask) -> Answer:
         """Answer one request."""
+        if self._private is not None and self._private.knows(ask):
+            return self._private.answer(ask)
         route = self._routes.get(self.endpoint(ask))
         if route is None or ask.method != "GET" or not ask.path.startswith(PREFIX):
             message = f"Path {ask.path}, Method {ask.method} is invalid"

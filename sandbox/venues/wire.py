@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from decimal import Decimal
 
+    from sandbox.venues.desk import Desk
     from sandbox.venues.world import World
 
 JSON_TYPE: Final = "application/json"
@@ -24,7 +25,18 @@ class Ask:
     path: str
     query: Mapping[str, str]
     body: Any = None
-    """Parsed JSON of a POST, None if there was none or it was not JSON."""
+    """Parsed JSON of a POST or PATCH, None if there was none or it was not JSON."""
+    form: Mapping[str, str] = field(default_factory=dict)
+    """Fields of a url-encoded body."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    raw_query: str = ""
+    """The query as it was sent, for signatures."""
+    raw_body: bytes = b""
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Return query and form together."""
+        return {**self.query, **self.form}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,24 @@ class Dialect(Protocol):
 
     def answer(self, ask: Ask) -> Answer:
         """Answer as the venue would, errors in its own form included."""
+
+
+class PrivateDialect(Protocol):
+    """The part of a venue's interface that needs a key."""
+
+    desk: Desk
+
+    def knows(self, ask: Ask) -> bool:
+        """Return whether this is one of its requests."""
+
+    def answer(self, ask: Ask) -> Answer:
+        """Answer it, errors in the venue's own form included."""
+
+    def purposes(self, ask: Ask) -> frozenset[str]:
+        """Return what a request is for, e.g. `@order`; see `sandbox.faults`."""
+
+    def client_id(self, ask: Ask) -> str | None:
+        """Return the client order id that it names, if it names one."""
 
 
 def pack(payload: object, status: int = 200) -> Answer:

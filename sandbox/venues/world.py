@@ -25,6 +25,7 @@ from sandbox.venues.listings import (
     instrument_of,
     synthetic,
 )
+from sandbox.venues.matching import without
 from sandbox.venues.movement import Kept, Timeline, Waves
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ FIRST_MS: Final = 1_700_000_000_000
 """Before this moment (November 2023) nothing was listed and nothing was paid."""
 SLOT_MS: Final = 300_000
 """Rates stand still this long, so that two reads some seconds apart agree."""
+BOOK_SLOT_MS: Final = 10_000
+"""Sizes in a book stand still this long; what was traded is missing until then."""
 NEUTRAL_HOURLY: Final = 0.0000125
 """What venues charge when long and short interest balance: 0.01 % per 8 hours."""
 HOURLY_FIELD_H: Final = {"extended": 1, "hyperliquid": 1, "lighter": 8}
@@ -99,6 +102,7 @@ class World:
         self._indexes: Kept[float] = Kept()
         self._bases: Kept[float] = Kept()
         self._rates: Kept[Decimal] = Kept()
+        self._taken: dict[tuple[tuple[str, str, str], int, int], Decimal] = {}
         self._list_all()
 
     def _list_all(self) -> None:
@@ -277,12 +281,38 @@ class World:
         if factor <= 0:
             return Book((), ())
         depth = depth_for(_depth_volume(one))
-        return build_book(
+        slot = moment_ms // BOOK_SLOT_MS
+        book = build_book(
             self.mark_price(one, moment_ms),
             replace(depth, side_usd=depth.side_usd * factor),
             decimals=(self.price_decimals(one, moment_ms), one.size_decimals),
-            chance=random.Random(f"{self.seed}/{one.key}/{moment_ms // 10_000}"),
+            chance=random.Random(f"{self.seed}/{one.key}/{slot}"),
         )
+        bought = self._taken.get((one.key, 1, slot))
+        sold = self._taken.get((one.key, -1, slot))
+        if bought is None and sold is None:
+            return book
+        return Book(
+            without(book.bids, sold or Decimal(0)),
+            without(book.asks, bought or Decimal(0)),
+        )
+
+    def take(
+        self, one: Instrument, side: int, quantity: Decimal, moment_ms: int
+    ) -> None:
+        """Remove a traded size from the book until its sizes change again.
+
+        Args:
+            one: the market.
+            side: 1 took from the asks, -1 from the bids.
+            quantity: in listed units.
+            moment_ms: when.
+        """
+        slot = moment_ms // BOOK_SLOT_MS
+        for old in [key for key in self._taken if key[2] < slot - 1]:
+            del self._taken[old]
+        key = (one.key, side, slot)
+        self._taken[key] = self._taken.get(key, Decimal(0)) + quantity
 
     def best_ticks(self, one: Instrument, moment_ms: int) -> tuple[int, int, int]:
         """Return best bid and ask in ticks and the tick's decimals."""
@@ -358,6 +388,7 @@ class World:
         """Undo every change by hand."""
         self._price_factors.clear()
         self._overrides.clear()
+        self._taken.clear()
         self._list_all()
         self.revision += 1
 
