@@ -116,15 +116,15 @@ class Scanner:
 
         A fraction per hour; below zero, holding the pair would cost.
         """
-        begun = self._clock.now()
+        before = self.rates.latest(long), self.rates.latest(short)
         try:
             await self.rates.reread((long, short))
         except VenueError:
             return None
-        paid, received = self.rates.latest(long), self.rates.latest(short)
+        paid, received = self.rates.fresh(long), self.rates.fresh(short)
         if paid is None or received is None:
             return None
-        if min(paid.observed_at, received.observed_at) < begun:
+        if paid is before[0] or received is before[1]:
             return None  # an answer without this contract leaves its last rate behind
         return received.rate.per_hour - paid.rate.per_hour
 

@@ -37,6 +37,7 @@ class Venue:
     def __init__(self, venue_id: VenueId, clock: FakeClock, per_hour: str) -> None:
         self.venue_id, self.clock, self.per_hour = venue_id, clock, per_hour
         self.is_down = self.is_silent = False
+        self.lag = timedelta(0)
 
     async def instruments(self) -> tuple[tuple[Instrument, ...], tuple[LeftOut, ...]]:
         """List APT."""
@@ -51,8 +52,8 @@ class Venue:
             raise VenueError(self.venue_id, TroubleKind.TIMEOUT, "no answer")
         if self.is_silent:
             return (), ()
-        now, rate = self.clock.now(), self.per_hour
-        return (snapshot("APT", self.venue_id, per_hour=rate, at=now),), ()
+        seen_at, rate = self.clock.now() - self.lag, self.per_hour
+        return (snapshot("APT", self.venue_id, per_hour=rate, at=seen_at),), ()
 
 
 class Market:
@@ -114,6 +115,18 @@ async def test_without_a_new_answer_of_both_venues_the_spread_is_unknown(
 
     await market.clock.advance(timedelta(seconds=1))
     market.binance.is_down, market.extended.is_silent = False, True
+
+    assert await market.spread() is None
+
+
+async def test_a_venue_that_dates_its_answer_a_little_back_is_believed(
+    market: Market,
+) -> None:
+    """Venues say when they made a rate, which is before we asked; hours are not."""
+    market.binance.lag = timedelta(seconds=20)
+    assert await market.spread() == Decimal("0.00004")
+
+    market.binance.lag = timedelta(hours=1)
 
     assert await market.spread() is None
 
