@@ -120,8 +120,13 @@ def _checking(facts: Facts, look: Look) -> Sequence[str]:
 
 
 def _opened(facts: Facts, look: Look) -> Sequence[str]:
+    held, planned = number(facts, "quantity"), number(facts, "planned")
+    is_less = held is not None and planned is not None and held < planned
+    how = "smaller than asked" if is_less else "both legs filled"
+    asked = f"{quantity(facts, 'quantity')} of {quantity(facts, 'planned')}"
     return (
-        f"✅ {_base(facts)} open, both legs filled · {_tail(facts, look)}",
+        f"✅ {_base(facts)} open, {how} · {_tail(facts, look)}",
+        f"{asked} {_base(facts)} on each leg: a book was too thin." if is_less else "",
         _outcome_legs(facts, look),
         (
             f"Fees {cost(facts, 'fees_usd')} · price gap {gain(facts, 'price_gap_usd')}"

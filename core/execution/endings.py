@@ -86,10 +86,12 @@ async def opened(world: World, docket: Docket) -> Docket:
     docket = await world.enriched(docket)
     trade = docket.trade
     fees, gap = fees_usd(docket.intents), cash_usd(docket.intents)
+    is_exact = docket.brought_up_to_date().residual_base == 0
     more = facts.known(
         quantity=min(docket.booked(1), docket.booked(2)),
+        planned=trade.quantity_base,
         fees_usd=fees,
-        price_gap_usd=gap if trade.residual_base == 0 else None,
+        price_gap_usd=gap if is_exact else None,
         spread_per_hour=trade.spread_per_hour,
     )
     after = await world.settle_down(

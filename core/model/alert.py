@@ -39,7 +39,8 @@ class AlertKind(StrEnum):
     |                | repairing                                                       |
     | CHECKING_ORDER | `venue`, `order_side`, `quantity`, `decide_by` (ISO moment),    |
     |                | `cause`                                                         |
-    | OPENED         | `quantity`, `fees_usd`, `price_gap_usd` (+ received),           |
+    | OPENED         | `quantity`, `planned` (confirmed; more when a book was thin),   |
+    |                | `fees_usd`, `price_gap_usd` (+ received),                       |
     |                | `spread_per_hour` (quoted, fraction)                            |
     | NOT_OPENED     | `reason` (plain words), `code` (one word of ours, may be empty),|
     |                | `cost_usd` (+ paid; "0" when nothing was ordered), `pause_until`|
