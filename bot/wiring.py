@@ -27,6 +27,7 @@ from core.health import VenueMonitor
 from core.limits import PAUSE_KEY, Caps, Limits
 from core.opportunities import Gates
 from core.orders import Identity, Orders
+from core.outages import OutageWatch
 from core.quotes import QuoteParts, QuoteRules, Quotes
 from core.rates import Rates
 from core.reconcile import Reconciler
@@ -301,15 +302,15 @@ async def _engine(ground: _Ground) -> tuple[Engine, Mapping[VenueId, PaperVenue]
             ),
         )
     )
+    memory = SqliteAlertMemory(ground.database)
     parts = EngineParts(
         facts=_facts(ground),
         clock=clock,
         nursery=ground.nursery,
         scanner=scanner,
         monitor=monitor,
-        watch=SpreadWatch(
-            memory=SqliteAlertMemory(ground.database), outbox=ground.outbox
-        ),
+        watch=SpreadWatch(memory=memory, outbox=ground.outbox),
+        outages=OutageWatch(monitor=monitor, memory=memory, outbox=ground.outbox),
         quotes=quotes,
         reconciler=Reconciler(execution=execution, outbox=ground.outbox),
         accounts=accounts,

@@ -61,7 +61,7 @@ class AvailabilityCache:
         return self._current
 
     def concerns(self, base: Base | None) -> bool:
-        """Tell whether a token is among those in use; all are, unless some were named."""
+        """Tell whether a token is in use; all are, unless some were named."""
         return self._tokens is None or base in self._tokens
 
     @property

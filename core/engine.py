@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         VenueId,
     )
     from core.model.venue import VenueRules
+    from core.outages import OutageWatch
     from core.ports import (
         Clock,
         Halts,
@@ -100,6 +101,7 @@ class EngineParts:
     scanner: Scanner
     monitor: VenueMonitor
     watch: SpreadWatch
+    outages: OutageWatch
     quotes: Quotes
     reconciler: Reconciler
     accounts: Mapping[VenueId, TradingVenue]
@@ -166,6 +168,10 @@ class Engine:
             return
         result = await self._parts.scanner.scan()
         await self._parts.watch.consider(result, await self.preferences())
+        trades = await self._parts.trades.trades_in_progress()
+        held = {leg.instrument.venue_id for trade in trades for leg in trade.legs}
+        venues = (each.venue_id for each in self.facts.venues)
+        await self._parts.outages.consider(venues, held, result.at)
 
     def latest_scan(self) -> ScanResult | None:
         """Return the last scan, None before the first."""

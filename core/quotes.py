@@ -37,7 +37,7 @@ from core.errors import (
 from core.limits import PAUSE_KEY, STARTUP_KEY, strictest
 from core.liquidity import PairBooks
 from core.model.commit import Claim
-from core.model.control import Event
+from core.model.control import GLOBAL_SCOPE, Event, TradingState
 from core.model.opportunity import Opportunity
 from core.model.plan import OpenPlan, PlanState, StoredPlan
 from core.model.trade import Trade, TradeLeg, TradeState, advance_trade
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
     from core.execution import Execution
     from core.limits import Limits
+    from core.model.control import Halt
     from core.model.instrument import Instrument, TokenRow
     from core.model.order import Balance
     from core.model.plan import ClosePlan, PlanLeg
@@ -150,7 +151,7 @@ class Quotes:
         """
         row = self._row(base)
         pair = self._ranked(base) if venues is None else self._named(row, venues)
-        await self._check_entry(pair)
+        await self._check_entry(pair, person)
         body = await self._price_open(pair, size_usd)
         return await self._draft(body, person, self._parts.quoting.ttl)
 
@@ -160,6 +161,7 @@ class Quotes:
         Raises:
             NothingFitsError: none fits; it names why for each.
         """
+        await self._check_scopes(person)
         result = self._parts.scanner.latest or await self._parts.scanner.scan()
         balances = await self._balances(tuple(self._parts.accounts))
         passed: list[tuple[Base, str]] = []
@@ -171,10 +173,8 @@ class Quotes:
             if why is None:
                 reads += 1
                 try:
-                    await self._check_entry(pair)
+                    await self._check_entry(pair, person)
                     body = await self._price_open(pair, size_usd)
-                except (PausedError, ReconcilingError):
-                    raise
                 except CoreError as error:
                     why = str(error)
                 else:
@@ -239,9 +239,9 @@ class Quotes:
             raise NoPairError(row.base, mismatches[0].detail)
         return Opportunity(row.base, sides[0], sides[1])
 
-    async def _check_entry(self, pair: Opportunity) -> None:
+    async def _check_entry(self, pair: Opportunity, person: Person) -> None:
         """Refuse what could never be confirmed, before a card offers it."""
-        await self._check_scopes(pair.long.instrument, pair.short.instrument)
+        await self._check_scopes(person, pair.long.instrument, pair.short.instrument)
         first, second = sorted(
             each.instrument.venue_id for each in (pair.long, pair.short)
         )
@@ -249,24 +249,16 @@ class Quotes:
         if cooling is not None and self._parts.clock.now() < cooling.until:
             raise CoolingDownError(pair.base, cooling.until)
         for trade in await self._parts.trades.trades_in_progress():
-            for leg in trade.legs:
-                if trade.base == pair.base and leg.instrument.venue_id in {
-                    first,
-                    second,
-                }:
-                    detail = f"trade {trade.trade_id} holds it"
-                    raise AlreadyHeldError(pair.base, leg.instrument.venue_id, detail)
+            if trade.base == pair.base:
+                _refuse_if_held(trade, {first, second})
 
-    async def _check_scopes(self, *instruments: Instrument) -> None:
+    async def _check_scopes(self, person: Person, *instruments: Instrument) -> None:
+        """Refuse while entries are off everywhere, or for one of these instruments."""
         halts = await self._parts.halts.halts()
+        everywhere = [each for each in halts if each.scope == GLOBAL_SCOPE]
+        _refuse_if_halted(max(everywhere, key=_strictness, default=None), person)
         for each in instruments:
-            halt = strictest(halts, each.venue_id, each.symbol)
-            if halt is None:
-                continue
-            if halt.key == STARTUP_KEY:
-                raise ReconcilingError
-            reason = "by you" if halt.key == PAUSE_KEY else halt.reason
-            raise PausedError(reason, halt.since)
+            _refuse_if_halted(strictest(halts, each.venue_id, each.symbol), person)
 
     async def _price_open(
         self, pair: Opportunity, size_usd: Decimal | None
@@ -383,7 +375,7 @@ class Quotes:
         plan = await self._pressable(nonce, person, message_id)
         if isinstance(plan.body, OpenPlan):
             await self._check_scopes(
-                plan.body.first.instrument, plan.body.second.instrument
+                person, plan.body.first.instrument, plan.body.second.instrument
             )
             trade = self._new_trade(plan, plan.body, message_id)
         else:
@@ -486,6 +478,37 @@ class Quotes:
             what=f"confirmed {verb}",
             detail=f"trade={trade.trade_id} plan={plan.plan_id} base={trade.base}",
         )
+
+
+def _refuse_if_halted(halt: Halt | None, person: Person) -> None:
+    if halt is None or halt.state is TradingState.ACTIVE:
+        return
+    if halt.key == STARTUP_KEY:
+        raise ReconcilingError
+    reason = halt.reason
+    if halt.key == PAUSE_KEY:
+        reason = "by you" if halt.by == person.user_id else "by another owner"
+    raise PausedError(reason, halt.since)
+
+
+def _strictness(halt: Halt) -> bool:
+    return halt.state is TradingState.HALTED
+
+
+def _refuse_if_held(trade: Trade, venues: set[VenueId]) -> None:
+    """Refuse a second trade of a token on a venue that one of ours is on.
+
+    Raises:
+        TradeBusyError: that trade is being opened, closed or repaired.
+        AlreadyHeldError: it is open.
+    """
+    for leg in trade.legs:
+        if leg.instrument.venue_id not in venues:
+            continue
+        if trade.state is not TradeState.OPEN or trade.needs_attention:
+            raise TradeBusyError(trade.trade_id, trade.state.value)
+        detail = f"trade {trade.trade_id} holds it"
+        raise AlreadyHeldError(trade.base, leg.instrument.venue_id, detail)
 
 
 def hash_of(nonce: Nonce) -> str:

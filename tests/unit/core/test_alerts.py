@@ -13,46 +13,14 @@ from core.model.alert import AlertKind
 from core.model.control import AlertDelivery, Preferences
 from core.model.opportunity import Opportunity
 from core.model.units import Base
+from tests.fakes.memory import FakeAlertMemory, FakePutbox
 from tests.fakes.objects import BINANCE, EXTENDED, scan_result, snapshot
 from tests.fakes.runtime import START
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from core.model.alert import Alert
     from core.ports import Outbox
 
 PREFERENCES = Preferences(alert_spread_per_hour=Decimal("0.0001"))
-
-
-class Memory:
-    """Facts that survive a restart."""
-
-    def __init__(self) -> None:
-        self.facts: dict[str, Mapping[str, str]] = {}
-
-    async def recall(self) -> Mapping[str, Mapping[str, str]]:
-        """Return all facts."""
-        return dict(self.facts)
-
-    async def remember(self, key: str, facts: Mapping[str, str] | None) -> None:
-        """Keep or forget."""
-        if facts is None:
-            self.facts.pop(key, None)
-        else:
-            self.facts[key] = facts
-
-
-class Pushed:
-    """The part of the outbox that is used here."""
-
-    def __init__(self) -> None:
-        self.alerts: list[Alert] = []
-
-    async def put(self, alert: Alert) -> bool:
-        """Keep an alert."""
-        self.alerts.append(alert)
-        return True
 
 
 def pair(base: str = "KAITO", per_hour: str = "0.0002") -> Opportunity:
@@ -67,9 +35,9 @@ def pair(base: str = "KAITO", per_hour: str = "0.0002") -> Opportunity:
 class World:
     """A watch with its memory, fed scan by scan, a minute apart."""
 
-    def __init__(self, memory: Memory | None = None) -> None:
-        self.memory = memory or Memory()
-        self.pushed = Pushed()
+    def __init__(self, memory: FakeAlertMemory | None = None) -> None:
+        self.memory = memory or FakeAlertMemory()
+        self.pushed = FakePutbox()
         self.now = START
         self.watch = SpreadWatch(memory=self.memory, outbox=cast("Outbox", self.pushed))
 
