@@ -16,6 +16,7 @@ from sandbox.venues.binance_private import BinancePrivate
 from sandbox.venues.desk import Desk
 from sandbox.venues.extended import Extended
 from sandbox.venues.hyperliquid import Hyperliquid
+from sandbox.venues.hyperliquid_private import HyperliquidPrivate
 from sandbox.venues.lighter import Lighter
 from sandbox.venues.listings import VENUES
 from sandbox.venues.wire import Answer, Ask
@@ -71,11 +72,14 @@ class Reception:
 
     def __post_init__(self) -> None:
         self.desks = {venue: Desk(venue, self.world) for venue in VENUES}
-        self.private = {"binance": BinancePrivate(self.desks["binance"])}
+        self.private = {
+            "binance": BinancePrivate(self.desks["binance"]),
+            "hyperliquid": HyperliquidPrivate(self.desks["hyperliquid"]),
+        }
         made: tuple[Dialect, ...] = (
             Binance(self.world, self.private["binance"]),
             Extended(self.world),
-            Hyperliquid(self.world),
+            Hyperliquid(self.world, self.private["hyperliquid"]),
             Lighter(self.world),
         )
         self.dialects = {dialect.venue: dialect for dialect in made}

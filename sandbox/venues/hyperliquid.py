@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox.venues.listings import Instrument
-    from sandbox.venues.wire import Ask
+    from sandbox.venues.wire import Ask, PrivateDialect
     from sandbox.venues.world import World
 
 _MOST_PAYMENTS: Final = 500
@@ -38,8 +38,9 @@ class Hyperliquid:
 
     venue = "hyperliquid"
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, private: PrivateDialect | None = None) -> None:
         self._world = world
+        self._private = private
         self._bodies = Bodies(world)
         self._routes: dict[str, Callable[[dict[str, Any]], Answer]] = {
             "meta": lambda _: self._bodies.get("meta", SLOT_MS, self._meta),
@@ -55,13 +56,18 @@ class Hyperliquid:
         }
 
     def endpoint(self, ask: Ask) -> str:
-        """Return the `type` of the body, or the path where there is none."""
+        """Return the `type` of the body or of its action, else the path."""
+        action = ask.body.get("action") if isinstance(ask.body, dict) else None
+        if isinstance(action, dict):
+            return f"{ask.path.lstrip('/')}:{action.get('type')}"
         if isinstance(ask.body, dict) and isinstance(ask.body.get("type"), str):
             return str(ask.body["type"])
         return ask.path.lstrip("/")
 
     def answer(self, ask: Ask) -> Answer:
         """Answer one request."""
+        if self._private is not None and self._private.knows(ask):
+            return self._private.answer(ask)
         if ask.path != "/info":
             return Answer(b"", 404, "text/plain")
         if ask.method != "POST":
