@@ -53,6 +53,8 @@ BOUNDS = Bounds(
 CAPS = Caps(max_open_trades=5, max_trade_usd=Decimal(10_000), max_leverage=Decimal(3))
 LONGEST = timedelta(minutes=10)
 """A trade that still moves then is stuck."""
+NEVER = timedelta(hours=2)
+"""Work without a limit that runs so long does not end."""
 UNHEDGED_IS_FINE = {
     TradeState.LEG1,
     TradeState.LEG2,
@@ -151,11 +153,13 @@ class Stage:
         """Run work in virtual time; None if it was killed or is still at it then."""
         task = asyncio.get_running_loop().create_task(work)
         until = None if limit is None else self.clock.now() + limit
+        never = self.clock.now() + NEVER
         while not task.done():
             await settle()
             if task.done() or (until is not None and self.clock.now() >= until):
                 break
             await self._next_moment()
+            assert self.clock.now() < never, f"no end in sight after {NEVER}"
         if not task.done() or self.switch.is_dead:
             task.cancel()
             await self.nursery.cancel()

@@ -685,6 +685,35 @@ async def test_a_position_shown_late_is_not_a_loss() -> None:
     assert len(stage.orders_made) == 2
 
 
+async def test_a_first_leg_lost_before_the_second_came_ends_flat() -> None:
+    """T14: sold by hand while the second venue filled nothing."""
+    stage = Stage()
+    stage.second.answer = lambda: NOTHING
+    stage.second.before_submit = lambda _: stage.first.move_position(
+        -stage.first.position
+    )
+
+    trade = await stage.open()
+
+    assert trade.state is TradeState.ABORTED
+    assert stage.steps[-1] == "T14"
+    assert not any(stage.held)
+
+
+async def test_a_second_leg_smaller_at_the_close_is_matched_first() -> None:
+    """T23: 4 of the short are gone; 4 of the long go, then the close goes on."""
+    stage = Stage()
+    await stage.open()
+    await stage.clock.advance(timedelta(minutes=1))
+    stage.second.move_position(Decimal(4))
+
+    trade = await stage.close()
+
+    assert trade.state is TradeState.CLOSED
+    assert stage.steps[5:] == ["T23", "T29", "T30", "T20", "T22", "T28"]
+    assert not any(stage.held)
+
+
 async def test_reads_that_fail_for_a_minute_call_a_person() -> None:
     """No read, no step: but somebody must know."""
     stage = Stage()
