@@ -419,7 +419,8 @@ class Quotes:
             raise NotYoursError
         if plan.state is PlanState.DRAFT:
             raise PlanPendingError
-        if plan.message_id != message_id:
+        # a card that was sent just before a kill never learned its message
+        if plan.message_id not in {None, message_id}:
             raise NotYoursError
         if plan.state is PlanState.USED:
             raise PlanUsedError(plan.trade_id)
