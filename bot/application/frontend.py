@@ -340,6 +340,8 @@ class Frontend:
     async def _pressed(self, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
         if tap.verb is Verb.RETRY and tap.arg in away.ANSWERS:
             return await self._explained(self._on_away(caller, tap, message_id), caller)
+        if tap.verb is Verb.CONFIRM:
+            await self._replies.settled(caller.chat_id)
         work = VERBS[tap.verb](self._desk, caller, tap, message_id)
         return await self._explained(work, caller)
 

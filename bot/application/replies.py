@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +21,8 @@ from core.model.plan import PlanState
 from core.model.units import ChatId, PlanId
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bot.access import Caller
     from bot.callbacks import Tap
     from bot.cards.card import Reply
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_QUICK_THUMB_S: Final = 0.5
 _PATIENCE: Final = timedelta(seconds=30)
 _NEW_MESSAGE: Final = frozenset({Verb.OPEN, Verb.CLOSE, Verb.BEST})
 """Taps whose answer, and so whose refusal, is a message of its own."""
@@ -42,6 +47,7 @@ class Replies:
     ) -> None:
         self._desk, self._messenger = desk, messenger
         self._plans, self._tasks = plans, tasks
+        self._in_flight: dict[ChatId, asyncio.Future[None]] = {}
 
     async def to_tap(
         self, reply: Reply, caller: Caller, tap: Tap, message_id: MessageId
@@ -53,13 +59,14 @@ class Replies:
         if reply.is_new or (is_trouble and tap.verb in _NEW_MESSAGE):
             await self.to_message(reply, caller)
             return
-        result = await self._messenger.edit(
-            reply.card,
-            chat_id=caller.chat_id,
-            user_id=caller.user_id,
-            message_id=message_id,
-        )
-        await self._bind_plan(reply, caller, result)
+        with self._confirm_card_on_its_way(reply, caller):
+            result = await self._messenger.edit(
+                reply.card,
+                chat_id=caller.chat_id,
+                user_id=caller.user_id,
+                message_id=message_id,
+            )
+            await self._bind_plan(reply, caller, result)
 
     async def to_message(self, reply: Reply, caller: Caller) -> None:
         """Send a reply; a confirm card once, anything else twice if need be."""
@@ -69,10 +76,34 @@ class Replies:
         if reply.plan_id is None:
             await self.say(card, caller.user_id)
             return
-        result = await self._messenger.send(
-            card, chat_id=caller.chat_id, user_id=caller.user_id
-        )
-        await self._bind_plan(reply, caller, result)
+        with self._confirm_card_on_its_way(reply, caller):
+            result = await self._messenger.send(
+                card, chat_id=caller.chat_id, user_id=caller.user_id
+            )
+            await self._bind_plan(reply, caller, result)
+
+    async def settled(self, chat_id: ChatId) -> None:
+        """Wait a moment while a chat's confirm card is being made live.
+
+        Telegram shows the card before we know its message: a quick thumb is not late.
+        """
+        under_way = self._in_flight.get(chat_id)
+        if under_way is not None:
+            await asyncio.wait({under_way}, timeout=_QUICK_THUMB_S)
+
+    @contextmanager
+    def _confirm_card_on_its_way(self, reply: Reply, caller: Caller) -> Iterator[None]:
+        if reply.plan_id is None:
+            yield
+            return
+        done = asyncio.get_running_loop().create_future()
+        self._in_flight[caller.chat_id] = done
+        try:
+            yield
+        finally:
+            done.set_result(None)
+            if self._in_flight.get(caller.chat_id) is done:
+                del self._in_flight[caller.chat_id]
 
     async def say(self, card: Card, user_id: UserId) -> None:
         """Send a message that may arrive twice rather than never."""

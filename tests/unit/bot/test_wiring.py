@@ -133,3 +133,37 @@ async def test_the_process_is_up_and_sees_the_market_without_telegram(
     async with running(settings_for(box, tmp_path)) as bot:
         result = await bot.engine.scan()
         assert result.has_answer
+
+
+async def confirm(box: SandboxServer, message_id: int) -> None:
+    """Tap the confirm button as soon as it shows."""
+    message = next(m for m in box.telegram.messages(ANNA) if m.id == message_id)
+    buttons = [button for row in message.rows for button in row]
+    data = next(b.data for b in buttons if (b.data or "").startswith("y:"))
+    await box.telegram.tap(ANNA, ANNA, message_id, data=data).answer()
+
+
+async def test_a_pair_is_opened_and_closed_from_chat(
+    box: SandboxServer, tmp_path: Path
+) -> None:
+    """The main job through every part: quote, confirm, fill, close, result."""
+    telegram = box.telegram
+    async with running(settings_for(box, tmp_path)) as bot:
+        await asyncio.wait_for(telegram.ready.wait(), 10)
+        await bot.engine.scan()
+        for _ in range(500):
+            if not (await bot.engine.health()).is_checking:
+                break
+            await asyncio.sleep(0.01)
+        telegram.say(ANNA, "/open APT 250")
+        quote = await telegram.wait_message(ANNA, "Open APT?")
+        await confirm(box, quote.id)
+        opened = await telegram.wait_message(ANNA, "both legs filled", 10)
+        telegram.say(ANNA, "/close")
+        asked = await telegram.wait_message(ANNA, "Close APT?")
+        await confirm(box, asked.id)
+        closed = await telegram.wait_message(ANNA, "APT closed", 10)
+
+    assert opened.id == quote.id
+    assert closed.id == asked.id
+    assert telegram.lint() == []
