@@ -2,6 +2,7 @@
 
 A venue that fails, hangs or sends nonsense costs only itself. Its last values serve on
 until they are older than the limit, then each of its instruments is skipped as stale.
+The same limit holds for rows that a venue sends again and again without renewing them.
 """
 
 from __future__ import annotations
@@ -67,9 +68,10 @@ class Rates:
     def fresh(self, instrument: Instrument) -> FundingSnapshot | None:
         """Return the last snapshot of an instrument, None once it is too old."""
         found = self.latest(instrument)
-        if found is None or self._clock.now() - found.observed_at > self._max_age:
-            return None
-        return found
+        return None if found is None or self._is_old(found) else found
+
+    def _is_old(self, snapshot: FundingSnapshot) -> bool:
+        return self._clock.now() - snapshot.observed_at > self._max_age
 
     async def read(self, availability: Availability) -> RatesView:
         """Read all venues at once."""
@@ -111,6 +113,10 @@ class Rates:
         if isinstance(answer, Trouble):
             return self._remembered(venue_id, listed, answer)
         snapshots, skips = answer
+        old = [each for each in snapshots if self._is_old(each)]
+        if old:
+            snapshots = tuple(each for each in snapshots if not self._is_old(each))
+            skips = (*skips, *(_stale(each) for each in old))
         answering = self._monitor.of(venue_id)
         status = VenueStatus(
             venue_id=venue_id,
@@ -138,6 +144,10 @@ class Rates:
             # One venue's adapter must never take the scan of the others down.
             log.exception("adapter failed venue=%s", venue_id)
             return self._failed(venue_id, TroubleKind.UNEXPECTED, "unexpected answer")
+        if snapshots and all(self._is_old(each) for each in snapshots):
+            newest = max(each.observed_at for each in snapshots)
+            detail = f"repeats its rates of {newest:%H:%M:%S} UTC"
+            return self._failed(venue_id, TroubleKind.NONSENSE, detail)
         took = timedelta(seconds=self._clock.monotonic() - begun)
         self._monitor.answered(venue_id, took)
         self._last.setdefault(venue_id, {}).update(
@@ -187,3 +197,10 @@ class Rates:
             age=None if newest is None else self._clock.now() - newest,
         )
         return RatesView(tuple(kept), tuple(skips), (trouble,), (status,))
+
+
+def _stale(snapshot: FundingSnapshot) -> Skip:
+    """Return the skip of a row that the venue has not renewed for too long."""
+    one = snapshot.instrument
+    detail = f"the venue shows its rate of {snapshot.observed_at:%H:%M:%S} UTC"
+    return Skip(one.base, SkipReason.STALE, detail, one.venue_id, one.symbol)
