@@ -15,6 +15,7 @@ from sandbox.venues.binance import Binance
 from sandbox.venues.binance_private import BinancePrivate
 from sandbox.venues.desk import Desk
 from sandbox.venues.extended import Extended
+from sandbox.venues.extended_private import ExtendedPrivate
 from sandbox.venues.hyperliquid import Hyperliquid
 from sandbox.venues.hyperliquid_private import HyperliquidPrivate
 from sandbox.venues.lighter import Lighter
@@ -74,11 +75,12 @@ class Reception:
         self.desks = {venue: Desk(venue, self.world) for venue in VENUES}
         self.private = {
             "binance": BinancePrivate(self.desks["binance"]),
+            "extended": ExtendedPrivate(self.desks["extended"]),
             "hyperliquid": HyperliquidPrivate(self.desks["hyperliquid"]),
         }
         made: tuple[Dialect, ...] = (
             Binance(self.world, self.private["binance"]),
-            Extended(self.world),
+            Extended(self.world, self.private["extended"]),
             Hyperliquid(self.world, self.private["hyperliquid"]),
             Lighter(self.world),
         )

@@ -7,7 +7,7 @@ as JSON and read back, so that a restart continues with the same money.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final, TypeVar
 
 START_BALANCE: Final = Decimal(5000)
@@ -55,7 +55,7 @@ class Holding:
         whole = closed == abs(self.quantity)
         part = self.cost if whole else self.cost * closed / abs(self.quantity)
         if not whole:
-            part = part.quantize(Decimal("1e-12"))
+            part = part.quantize(Decimal("1e-12"), ROUND_HALF_EVEN)
         profit = direction * closed * price - part
         self.quantity -= direction * closed
         self.cost -= part

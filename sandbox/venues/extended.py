@@ -16,7 +16,7 @@ from sandbox.venues.world import MS_PER_HOUR
 
 if TYPE_CHECKING:
     from sandbox.venues.listings import Instrument
-    from sandbox.venues.wire import Answer, Ask
+    from sandbox.venues.wire import Answer, Ask, PrivateDialect
     from sandbox.venues.world import World
 
 PREFIX: Final = "/api/v1/"
@@ -59,8 +59,9 @@ class Extended:
 
     venue = "extended"
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, private: PrivateDialect | None = None) -> None:
         self._world = world
+        self._private = private
         self._bodies = Bodies(world)
         self._static: dict[str, str] = {}
         self._static_of: tuple[int, int] = (-1, -1)
@@ -71,6 +72,8 @@ class Extended:
 
     def answer(self, ask: Ask) -> Answer:
         """Answer one request."""
+        if self._private is not None and self._private.knows(ask):
+            return self._private.answer(ask)
         path = self.endpoint(ask)
         if ask.method != "GET" or not ask.path.startswith(PREFIX):
             return _error(404, "Not Found", 404)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any
 
 import ccxt.async_support as ccxt
@@ -20,6 +21,11 @@ _COMMON: dict[str, Any] = {
     "enableLastHttpResponse": False,
     "has": {"fetchCurrencies": False},
 }
+
+
+def money(amount: Decimal, decimals: int) -> Decimal:
+    """Round half to even, which ccxt changes for everybody who does not say so."""
+    return amount.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN)
 
 
 class WithoutApprovals(ccxt.hyperliquid):  # type: ignore[misc]  # ccxt is untyped

@@ -8,7 +8,7 @@ from typing import Any
 import ccxt.async_support as ccxt
 import pytest
 
-from tests.unit.sandbox.private_clients import trading_client
+from tests.unit.sandbox.private_clients import money, trading_client
 from tests.unit.sandbox.venue_clients import NOON_MS, frozen_box
 
 BTC = "BTC/USDT:USDT"
@@ -42,7 +42,7 @@ async def test_an_order_fills_from_the_book_and_is_seen_everywhere() -> None:
         assert order["average"] == ask
         cost = Decimal(str(ask)) * Decimal("0.012")
         fee = Decimal(str(trades[0]["fee"]["cost"]))
-        assert fee == round(cost * Decimal("0.0005"), 8)
+        assert fee == money(cost * Decimal("0.0005"), 8)
         assert trades[0]["order"] == order["id"]
         assert [one["contracts"] for one in positions] == [0.012]
         assert positions[0]["side"] == "long"
@@ -50,7 +50,7 @@ async def test_an_order_fills_from_the_book_and_is_seen_everywhere() -> None:
         assert true is not None
         mark = Decimal(box.world.shown_mark(true, NOON_MS // 1000 * 1000))
         equity = 5000 - fee + mark * Decimal("0.012") - cost
-        assert Decimal(str(balance["USDT"]["total"])) == round(equity, 8)
+        assert Decimal(str(balance["USDT"]["total"])) == money(equity, 8)
 
 
 async def test_funding_is_booked_at_its_moment_and_listed() -> None:
@@ -66,7 +66,7 @@ async def test_funding_is_booked_at_its_moment_and_listed() -> None:
         assert true is not None
         (payment,) = box.world.payments(true, NOON_MS, NOON_MS + 3 * HOUR_MS)
         mark = Decimal(f"{payment.mark_price:.8f}")
-        expected = round(-Decimal("0.012") * mark * payment.rate, 8)
+        expected = money(-Decimal("0.012") * mark * payment.rate, 8)
         assert [Decimal(str(one["amount"])) for one in paid] == [expected]
         assert paid[0]["timestamp"] == payment.at_ms
         after = box.reception.desks["binance"].account.wallet

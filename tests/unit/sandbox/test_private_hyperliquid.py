@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.venues import keys
 from sandbox.venues.hyperliquid_signing import keccak, pack_message
-from tests.unit.sandbox.private_clients import trading_client
+from tests.unit.sandbox.private_clients import money, trading_client
 from tests.unit.sandbox.venue_clients import NOON_MS, frozen_box
 
 SOL = "SOL/USDC:USDC"
@@ -46,11 +46,11 @@ async def test_an_order_fills_from_the_book_and_is_seen_everywhere() -> None:
         assert found["status"] == "closed"
         assert fills[0]["info"]["cloid"] == ID
         fee = Decimal(fills[0]["info"]["fee"])
-        assert fee == round(Decimal(str(ask)) / 2 * Decimal("0.00045"), 6)
+        assert fee == money(Decimal(str(ask)) / 2 * Decimal("0.00045"), 6)
         assert [(one["side"], one["contracts"]) for one in positions] == [("long", 0.5)]
         account = box.reception.desks["hyperliquid"].now()
         shown = Decimal(str(balance["USDC"]["total"]))
-        assert shown == round(account.equity(), 6)
+        assert shown == money(account.equity(), 6)
         assert account.wallet == 5000 - fee
 
 
