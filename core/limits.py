@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from core.model.control import GLOBAL_SCOPE, Cooldown, TradingState
+from core.model.control import GLOBAL_SCOPE, Cooldown, Event, Halt, TradingState
 from core.model.intent import Purpose
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from core.model.control import Halt
     from core.model.intent import OrderIntent
     from core.model.trade import Trade
     from core.model.units import Base, VenueId
@@ -29,6 +28,9 @@ PAUSE_KEY = "pause"
 """Key of the halt that a person sets."""
 STARTUP_KEY = "startup"
 """Key of the halt while positions are checked after a start."""
+TROUBLE_KEY = "trouble"
+"""Key of the halt of a venue that failed too often lately."""
+TROUBLE_LASTS = timedelta(minutes=30)
 FIRST_COOLDOWN = timedelta(minutes=30)
 LONGEST_COOLDOWN = timedelta(hours=24)
 _STRICTNESS = {
@@ -92,6 +94,7 @@ class Limits:
 
     def __init__(self, *, halts: Halts, clock: Clock, caps: Caps) -> None:
         self._halts, self._clock, self.caps = halts, clock, caps
+        self._incidents: dict[tuple[VenueId, str], list[datetime]] = {}
 
     async def state(self, venue_id: VenueId, symbol: str) -> TradingState:
         """Return what may be sent for an instrument."""
@@ -151,6 +154,28 @@ class Limits:
             (each for each in stored if each.base == base and each.venues == venues),
             None,
         )
+
+    async def note_unknown(self, venue_id: VenueId) -> None:
+        """Count an order without a clear answer: the third in 10 min stops entries."""
+        why = "three orders without a clear answer within 10 min"
+        await self._note(venue_id, why, most=3, within=timedelta(minutes=10))
+
+    async def note_unwind(self, venue_id: VenueId) -> None:
+        """Count an entry undone because of a venue: the second in 1 h stops entries."""
+        why = "two entries had to be undone within an hour"
+        await self._note(venue_id, why, most=2, within=timedelta(hours=1))
+
+    async def _note(
+        self, venue_id: VenueId, why: str, *, most: int, within: timedelta
+    ) -> None:
+        now = self._clock.now()
+        known = self._incidents.get((venue_id, why), [])
+        recent = [*(at for at in known if now - at < within), now]
+        self._incidents[venue_id, why] = recent
+        if len(recent) < most:
+            return
+        halt = Halt(venue_id, TROUBLE_KEY, TradingState.REDUCING, why, now)
+        await self._halts.set_halt(halt, Event(now, "engine", f"halt {venue_id}", why))
 
     async def second_leg_refusal(self, trade: Trade) -> Refusal | None:
         """Return why the second leg may not follow the first, None if it may."""

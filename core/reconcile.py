@@ -20,7 +20,7 @@ from core.execution import endings, facts
 from core.execution.live import NotYet
 from core.execution.sizing import ZERO, booked, is_level, zeros
 from core.execution.world import RaceLostError, attention_key
-from core.limits import STARTUP_KEY
+from core.limits import STARTUP_KEY, TROUBLE_KEY, TROUBLE_LASTS
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import GLOBAL_SCOPE, Event, Halt, TradingState
 from core.model.trade import TradeState
@@ -302,14 +302,16 @@ class Reconciler:
         self._execution.start_repair(after.trade)
 
     async def _welcome_back(self) -> None:
-        """Let orders go again to venues that were silent at the start."""
+        """Lift the halts of venues that answer again, or whose trouble is over."""
+        over = self._world.clock.now() - TROUBLE_LASTS
         for halt in await self._world.halts.halts():
-            if halt.key != STARTUP_KEY or halt.scope == GLOBAL_SCOPE:
+            is_over = halt.key == TROUBLE_KEY and halt.since <= over
+            if halt.scope == GLOBAL_SCOPE or not (halt.key == STARTUP_KEY or is_over):
                 continue
             venue = self._world.venues.get(VenueId(halt.scope))
             if venue is None or await asked(venue.positions()) is not None:
                 event = Event(self._world.clock.now(), "engine", f"lift {halt.scope}")
-                await self._world.halts.clear_halt(halt.scope, STARTUP_KEY, event)
+                await self._world.halts.clear_halt(halt.scope, halt.key, event)
 
     # --- funding ----------------------------------------------------------------------
 

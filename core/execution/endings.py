@@ -46,6 +46,8 @@ async def not_opened(
     }
     is_news = not world.is_watched(docket.trade)
     ended = replace(docket.trade, outcome=refused.reason, closed_at=world.clock.now())
+    if docket.was_filled:
+        await world.limits.note_unwind(docket.trade.second.instrument.venue_id)
     return await world.settle_down(
         docket,
         row,

@@ -180,7 +180,16 @@ class Orders:
             intent.client_order_id,
             verdict.event.value,
         )
-        return await self._record(intent, verdict)
+        sent = await self._record(intent, verdict)
+        if not sent.state.is_terminal:
+            await self._note_unknown(sent)
+        return sent
+
+    async def _note_unknown(self, intent: OrderIntent) -> None:
+        try:
+            await self._limits.note_unknown(intent.venue_id)
+        except StorageError:
+            log.exception("halt not written venue=%s", intent.venue_id)
 
     async def _refusal(self, intent: OrderIntent) -> Verdict | None:
         try:

@@ -171,3 +171,35 @@ async def test_no_halt_means_active() -> None:
     limits = Limits(halts=stage.journal, clock=stage.clock, caps=caps)
 
     assert await limits.state(BINANCE, SOL) is TradingState.ACTIVE
+
+
+async def test_three_unclear_answers_in_ten_minutes_stop_a_venues_entries() -> None:
+    """Reducing still works there, and the other venue is not touched."""
+    stage = Stage()
+    limits = stage.world.limits
+
+    await limits.note_unknown(BINANCE)
+    await stage.clock.advance(timedelta(minutes=11))
+    for _ in range(2):
+        await limits.note_unknown(BINANCE)
+    before = await limits.state(BINANCE, SOL)
+    await limits.note_unknown(BINANCE)
+
+    assert before is TradingState.ACTIVE
+    assert await limits.state(BINANCE, SOL) is TradingState.REDUCING
+    assert await limits.state(HYPERLIQUID, SOL) is TradingState.ACTIVE
+
+
+async def test_a_venues_trouble_is_forgotten_after_half_an_hour() -> None:
+    """Once it answers; the timer asks."""
+    stage = Stage()
+    for _ in range(2):
+        await stage.world.limits.note_unwind(BINANCE)
+
+    await stage.play(stage.reconciler.check_positions())
+    early = await stage.world.limits.state(BINANCE, SOL)
+    await stage.clock.advance(timedelta(minutes=30))
+    await stage.play(stage.reconciler.check_positions())
+
+    assert early is TradingState.REDUCING
+    assert await stage.world.limits.state(BINANCE, SOL) is TradingState.ACTIVE
