@@ -28,6 +28,7 @@ from core.errors import (
     PlanUsedError,
     PlanVoidError,
     ReconcilingError,
+    SizeError,
     TradeBusyError,
     UnknownTokenError,
     UnknownTradeError,
@@ -150,6 +151,7 @@ class Quotes:
             CoreError: why it cannot be offered.
         """
         row = self._row(base)
+        self._check_size(size_usd)
         pair = self._ranked(base) if venues is None else self._named(row, venues)
         await self._check_entry(pair, person)
         body = await self._price_open(pair, size_usd)
@@ -162,6 +164,7 @@ class Quotes:
             NothingFitsError: none fits; it names why for each.
         """
         await self._check_scopes(person)
+        self._check_size(size_usd)
         result = self._parts.scanner.latest or await self._parts.scanner.scan()
         balances = await self._balances(tuple(self._parts.accounts))
         passed: list[tuple[Base, str]] = []
@@ -220,7 +223,7 @@ class Quotes:
     def _ranked(self, base: Base) -> Opportunity:
         pair, skips = self._parts.scanner.judge(base)
         if pair is None:
-            why = "; ".join(f"{s.reason.value}: {s.detail}" for s in skips)
+            why = "; ".join(skip.detail for skip in skips).replace("_", " ")
             raise NoPairError(base, why or "no fresh rates yet")
         return pair
 
@@ -238,6 +241,13 @@ class Quotes:
         if mismatches:
             raise NoPairError(row.base, mismatches[0].detail)
         return Opportunity(row.base, sides[0], sides[1])
+
+    def _check_size(self, size_usd: Decimal | None) -> None:
+        """Refuse a size that the host does not allow."""
+        most = self._parts.limits.caps.max_trade_usd
+        if size_usd is not None and size_usd > most:
+            why = f"at most ${most:,f} per leg is allowed here (CARRY_MAX_TRADE_USD)"
+            raise SizeError(why)
 
     async def _check_entry(self, pair: Opportunity, person: Person) -> None:
         """Refuse what could never be confirmed, before a card offers it."""
