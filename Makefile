@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench lock fix page-test
+.PHONY: help demo run test check bench lock fix picture soak
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,6 +45,12 @@ fix: $(VENV)/ready-dev ## format and apply safe fixes
 
 bench: $(VENV)/ready-dev ## ratios, measured in one run
 	$(BIN)/python -m tests.campaigns.bench
+
+soak: $(VENV)/ready-dev ## kill -9 at every write of a trade and at chance moments (SHARE=8 KILLS=10: less)
+	$(BIN)/python -m pytest -m campaign -s tests/campaigns/kill.py
+
+picture: $(VENV)/ready-dev ## take the README's picture of the demo anew (needs chromium)
+	PICTURE=docs/images/demo.png $(BIN)/python -m pytest -k found_opened tests/journeys/test_page.py
 
 lock: $(VENV)/bin/python ## re-pin the requirements (UPGRADE=--upgrade for new versions)
 	$(BIN)/python -m pip install --quiet uv

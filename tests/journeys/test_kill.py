@@ -1,0 +1,164 @@
+"""kill -9 while a pair is opened or closed: never two entries, nothing unreported.
+
+The whole list of moments, each side of each write, is a campaign; these are the ones at
+which something different has to be done after the restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.journeys.crashing import AFTER, BEFORE, Moment
+from tests.journeys.killed import (
+    BASE,
+    KILLED,
+    Story,
+    audit,
+    let_workshop_be_called,
+    open_and_close,
+    open_machine,
+    tell_stories,
+    tell_story,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tests.journeys.killed import Machine
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
+
+ENDS: dict[Moment, str] = {
+    Moment("quote shown", BEFORE): "none",
+    Moment("quote shown", AFTER): "none",
+    Moment("claim, now confirmed", AFTER): "aborted",
+    Moment("preflight", AFTER): "aborted",
+    Moment("leg1 + entry 1", AFTER): "aborted",
+    Moment("lighter fill", AFTER): "open",
+    Moment("answer of entry 1", AFTER): "open",
+    Moment("leg2 + entry 2", AFTER): "aborted",
+    Moment("extended fill", AFTER): "open",
+    Moment("balance", AFTER): "open",
+    Moment("open", AFTER): "open",
+    Moment("message told", BEFORE): "open",
+    Moment("claim, now close1", AFTER): "open",
+    Moment("close1 + close 1", AFTER): "open",
+    Moment("lighter fill", AFTER, 2): "closed",
+    Moment("answer of close 1", AFTER): "closed",
+    Moment("close2 + close 2", AFTER): "closed",
+    Moment("extended fill", AFTER, 2): "closed",
+    Moment("closed", AFTER): "closed",
+}
+"""Where each kill leaves the pair once the bot is back."""
+
+
+@pytest.fixture(autouse=True)
+def _workshop() -> None:
+    let_workshop_be_called()
+
+
+@pytest.fixture(scope="module")
+def stories(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Moment, Story]:
+    """Tell all stories, some at a time, and print them as a table."""
+    folder = tmp_path_factory.mktemp("killed")
+    let_workshop_be_called()
+    told = asyncio.run(tell_stories(folder, list(ENDS)))
+    print(*told.values(), sep="\n")  # noqa: T201 - shown with -s and on failure
+    return told
+
+
+@pytest.mark.parametrize("moment", ENDS, ids=str)
+def test_a_kill_leaves_level_legs_and_a_person_who_knows(
+    stories: Mapping[Moment, Story], moment: Moment
+) -> None:
+    """Whenever the power goes: one entry at most, both legs or none, told once."""
+    story = stories[moment]
+
+    assert story.was_killed
+    assert story.wrongs == []
+    assert story.state == ENDS[moment]
+
+
+async def test_the_list_of_moments_has_no_gap(tmp_path: Path) -> None:
+    """A write that is added to the path of a trade must be thought about here."""
+    async with open_machine(tmp_path) as machine:
+        await machine.start()
+        await open_and_close(machine)
+        found = {moment.write for moment in machine.writes()}
+        story = Story()
+        audit(machine, story)
+
+    assert story.wrongs == []
+    assert story.state == "closed"
+    assert found - {moment.write for moment in ENDS} == {
+        "open quote",
+        "close quote",
+        "answer of entry 2",
+        "answer of close 2",
+    }
+
+
+def _is_checking(machine: Machine) -> bool:
+    return any(one["state"] == "preflight" for one in machine.trades())
+
+
+def _is_bought(machine: Machine) -> bool:
+    return bool(machine.rows("paper_venue.db", "SELECT 1 FROM paper_row "
+                             "WHERE key LIKE 'fill:%'"))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("comes", "state"),
+    [(_is_checking, "aborted"), (_is_bought, "open")],
+    ids=["while a venue keeps the last checks waiting", "once the first leg is filled"],
+)
+async def test_the_program_itself_comes_back_after_a_kill(
+    tmp_path: Path, comes: Callable[[Machine], bool], state: str
+) -> None:
+    """The same with `carrybot run` as installed, killed from outside."""
+    story = Story()
+    async with open_machine(tmp_path) as machine:
+        await machine.start_program()
+        card = await machine.quote(f"/open {BASE}", f"Open {BASE}?")
+        hangs = "lighter" if comes is _is_checking else "extended"
+        after = 0 if comes is _is_checking else 1
+        machine.hold_books(hangs, after=after)
+        assert card is not None
+        await machine.tap(card, "✅ Open")
+        await machine.until(lambda: comes(machine), "it never comes so far")
+        assert await machine.kill() == KILLED
+        machine.box.control.reset()
+        await machine.start_program()
+        await machine.come_to_rest()
+        audit(machine, story)
+
+    assert story.wrongs == []
+    assert story.state == state
+
+
+async def test_the_audit_misses_nothing(tmp_path: Path) -> None:
+    """Without its bot back the pair is in a state that every check must name."""
+    story = Story()
+    async with open_machine(tmp_path) as machine:
+        await machine.start(Moment("lighter fill", AFTER))
+        await open_and_close(machine)
+        assert await machine.ended() == KILLED
+        audit(machine, story)
+
+    wrongs = "; ".join(story.wrongs)
+    assert "an imbalance nobody was told of" in wrongs
+    assert "believes [Decimal('0'), Decimal('0')]" in wrongs
+    assert "never told: leg1" in wrongs
+
+
+async def test_a_bot_killed_while_it_repairs_repairs_again(tmp_path: Path) -> None:
+    """A second cut comes at once when a machine keeps losing power."""
+    moments = [Moment("leg2 + entry 2", BEFORE), Moment("extended fill", BEFORE)]
+    story = await tell_story(tmp_path, *moments)
+
+    assert story.was_killed
+    assert story.wrongs == []
