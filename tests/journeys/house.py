@@ -197,8 +197,12 @@ class House:
         if not self._has_heard() or self.engine._parts.nursery._tasks - asleep:
             return False
         waiting, _ = await self.engine._parts.outbox.depth()
-        busy = any(each.is_busy for each in self.bot.courier._chats.values())
-        return not (waiting or busy) and self._has_heard()
+        return not waiting and self.is_post_out and self._has_heard()
+
+    @property
+    def is_post_out(self) -> bool:
+        """Tell whether no message is just being sent."""
+        return not any(each.is_busy for each in self.bot.courier._chats.values())
 
     def _has_heard(self) -> bool:
         front = self.bot.frontend

@@ -17,8 +17,8 @@ BADGE = " · 🧪 PAPER"
 UNKNOWN = (
     "I do not know this command.",
     (
-        "These work: /top /matrix /open /pos /close /alerts /health /pause /resume /help"
-        " /start"
+        "These work: /top /matrix /open /pos /close /alerts /health /pause /resume"
+        " /help /start"
     ),
 )
 SPELLING = "Check the spelling, or look in the matrix."
