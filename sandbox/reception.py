@@ -19,6 +19,7 @@ from sandbox.venues.extended_private import ExtendedPrivate
 from sandbox.venues.hyperliquid import Hyperliquid
 from sandbox.venues.hyperliquid_private import HyperliquidPrivate
 from sandbox.venues.lighter import Lighter
+from sandbox.venues.lighter_private import LighterPrivate
 from sandbox.venues.listings import VENUES
 from sandbox.venues.wire import Answer, Ask
 
@@ -73,16 +74,19 @@ class Reception:
 
     def __post_init__(self) -> None:
         self.desks = {venue: Desk(venue, self.world) for venue in VENUES}
+        # The native signer stamps transactions with the clock of the machine.
+        self.desks["lighter"].clocks = "either"
         self.private = {
             "binance": BinancePrivate(self.desks["binance"]),
             "extended": ExtendedPrivate(self.desks["extended"]),
             "hyperliquid": HyperliquidPrivate(self.desks["hyperliquid"]),
+            "lighter": LighterPrivate(self.desks["lighter"]),
         }
         made: tuple[Dialect, ...] = (
             Binance(self.world, self.private["binance"]),
             Extended(self.world, self.private["extended"]),
             Hyperliquid(self.world, self.private["hyperliquid"]),
-            Lighter(self.world),
+            Lighter(self.world, self.private["lighter"]),
         )
         self.dialects = {dialect.venue: dialect for dialect in made}
 
@@ -120,8 +124,8 @@ class Reception:
         return await self._send(request, seen, answer, fault)
 
     def _note(self, dialect: Dialect, ask: Ask, request: web.Request) -> Seen:
-        private = self.private.get(dialect.venue)
-        is_private = private is not None and private.knows(ask)
+        private = self.private[dialect.venue]
+        is_private = private.knows(ask)
         seen = Seen(
             dialect.venue,
             ask.method,
@@ -130,10 +134,8 @@ class Reception:
             dialect.endpoint(ask),
             self.world.clock.now_ms(),
             request.headers.get("User-Agent", ""),
-            purposes=(
-                tuple(sorted(private.purposes(ask))) if private and is_private else ()
-            ),
-            client_id=private.client_id(ask) if private and is_private else None,
+            purposes=(tuple(sorted(private.purposes(ask))) if is_private else ()),
+            client_id=private.client_id(ask) if is_private else None,
         )
         self.requests.append(seen)
         return seen

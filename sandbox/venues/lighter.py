@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox.venues.listings import Instrument
-    from sandbox.venues.wire import Answer, Ask
+    from sandbox.venues.wire import Answer, Ask, PrivateDialect
     from sandbox.venues.world import World
 
 PREFIX: Final = "/api/v1/"
@@ -37,8 +37,9 @@ class Lighter:
 
     venue = "lighter"
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, private: PrivateDialect | None = None) -> None:
         self._world = world
+        self._private = private
         self._bodies = Bodies(world)
         self._routes: dict[str, Callable[[Ask], Answer]] = {
             "orderBookDetails": self._details,
@@ -55,6 +56,8 @@ class Lighter:
 
     def answer(self, ask: Ask) -> Answer:
         """Answer one request."""
+        if self._private is not None and self._private.knows(ask):
+            return self._private.answer(ask)
         if ask.path == "/":
             seconds = self._world.clock.now_ms() // 1000
             return pack({"status": 200, "network_id": 1, "timestamp": seconds})

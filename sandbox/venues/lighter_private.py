@@ -1,0 +1,536 @@
+"""Lighter with a key: signed transactions through sendTx, and an account to read.
+
+Shapes and codes as in ccxt 4.5.90; transactions and tokens look as the native signer
+of lighter-sdk 1.1.8 writes them. Account, key, expiry and that no signature comes
+twice are checked; whether one is right is not. The sign of `change` in positionFunding
+is not established: here + is received.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Final
+
+from sandbox.venues.accounts import FILLED, OPEN, REFUSED
+from sandbox.venues.books import scaled
+from sandbox.venues.desk import Wish
+from sandbox.venues.keys import LIGHTER_ACCOUNT, LIGHTER_KEY_INDEX
+from sandbox.venues.lighter import PREFIX
+from sandbox.venues.rules import Refusal, refuse
+from sandbox.venues.wire import exact, pack, whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.venues.accounts import Holding, Order, Trade
+    from sandbox.venues.desk import Desk
+    from sandbox.venues.listings import Instrument
+    from sandbox.venues.statement import Row
+    from sandbox.venues.wire import Answer, Ask
+
+Body = dict[str, Any]
+_CREATE: Final = "14"
+_CANCEL: Final = "15"
+_CANCEL_ALL: Final = "16"
+_LEVERAGE: Final = "20"
+_FIRST_ORDER: Final = 281474976710656
+"""Order indexes start at 2 to the 48th; client indexes are below it."""
+_SIGNATURE_BYTES: Final = 80
+_TOKEN: Final = re.compile(r"(\d+):(\d+):(\d+):[0-9a-f]{160}")
+_DAY_MS: Final = 24 * 3_600_000
+_MOST_ROWS: Final = 100
+_OTHERS_ACCOUNT: Final = 20
+_ALL_FRACTION: Final = 10_000
+CODES: Final[dict[str, tuple[int, str]]] = {
+    "account": (21100, "account not found"),
+    "nonce": (21104, "invalid nonce"),
+    "key": (21109, "api key not found"),
+    "signature": (21120, "invalid signature"),
+    "malformed": (21501, "invalid tx info"),
+    "unsupported": (21505, "unsupported tx type"),
+    "below_margin": (21508, "account is below initial margin"),
+    "unknown_market": (21602, "invalid market index"),
+    "leverage": (21604, "invalid margin fractions for market"),
+    "closed": (21605, "invalid market status"),
+    "not_open": (21600, "given order is not an active limit order"),
+    "lot": (21701, "invalid base amount"),
+    "tick": (21702, "invalid price"),
+    "min_size": (21706, "invalid order base or quote amount"),
+    "min_notional": (21706, "invalid order base or quote amount"),
+    "expired": (21711, "invalid expiry"),
+    "client_id": (21727, "invalid client order index"),
+    "duplicate": (21728, "client order index already exists"),
+    "reduce_only": (21732, "reduce only increases position"),
+    "price_band": (21734, "limit order price is too far from the mark price"),
+    "margin": (21739, "not enough margin to create the order"),
+    "params": (20001, "invalid param"),
+    "token": (20013, "invalid auth"),
+    "busy": (23000, "Too Many Requests!"),
+}
+_ENDED: Final = {
+    "cancelled": "canceled",
+    "delisted": "canceled",
+    "expired": "canceled-expired",
+    "margin": "canceled-margin-not-allowed",
+    "no_match": "canceled-not-enough-liquidity",
+    "post_only": "canceled-post-only",
+    "reduce_only": "canceled-reduce-only",
+}
+_CAUSES: Final = {
+    "adl": "deleverage",
+    "foreign": "trade",
+    "liquidation": "liquidation",
+    "settlement": "market-settlement",
+    "trade": "trade",
+}
+_TIMES_IN_FORCE: Final = {0: "IOC", 1: "GTC", 2: "GTX"}
+_PURPOSES: Final = {
+    "account": ("@positions", "@balance"),
+    "accountActiveOrders": ("@open",),
+    "accountInactiveOrders": ("@orders",),
+    "accountLimits": ("@fees",),
+    "accountOrders": ("@find",),
+    "apikeys": ("@rights",),
+    "positionFunding": ("@funding",),
+    "trades": ("@trades",),
+}
+
+
+class LighterPrivate:
+    """Answers for one account and one of its keys."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._open: dict[str, Callable[[Ask], object]] = {
+            "account": self._account,
+            "apikeys": self._keys,
+            "nextNonce": lambda _: {"nonce": desk.account.last_nonce + 1},
+        }
+        self._signed: dict[str, Callable[[Ask], object]] = {
+            "accountOrders": self._by_client_ids,
+            "accountActiveOrders": self._active,
+            "accountInactiveOrders": self._inactive,
+            "accountLimits": lambda _: self._limits(),
+            "trades": self._trades,
+            "positionFunding": self._funding,
+        }
+        self._writes: dict[str, Callable[[Body], None]] = {
+            _CREATE: self._place,
+            _CANCEL: self._cancel,
+            _CANCEL_ALL: self._cancel_all,
+            _LEVERAGE: self._set_leverage,
+        }
+
+    # what a request is
+
+    def knows(self, ask: Ask) -> bool:
+        """Return whether this is one of its requests."""
+        name = ask.path.removeprefix(PREFIX)
+        if ask.method == "POST":
+            return name == "sendTx"
+        return ask.method == "GET" and (name in self._open or name in self._signed)
+
+    def purposes(self, ask: Ask) -> frozenset[str]:
+        """Return what a request is for."""
+        if ask.method == "GET":
+            return frozenset(_PURPOSES.get(ask.path.removeprefix(PREFIX), ()))
+        kind = ask.words.get("tx_type", "")
+        if kind == _CREATE:
+            reduces = _transaction(ask).get("ReduceOnly")
+            return frozenset({"@order", "@reduce" if reduces else "@entry"})
+        if kind in {_CANCEL, _CANCEL_ALL}:
+            return frozenset({"@cancel"})
+        is_leverage = kind == _LEVERAGE
+        return frozenset({"@leverage", "@margin_mode"} if is_leverage else ())
+
+    def client_id(self, ask: Ask) -> str | None:
+        """Return the client order index that a request names."""
+        if ask.method == "GET":
+            return ask.query.get("client_order_indexes")
+        transaction = _transaction(ask)
+        found = transaction.get("ClientOrderIndex") or transaction.get("Index")
+        return None if found is None else str(found)
+
+    def answer(self, ask: Ask) -> Answer:
+        """Check who asks, then do it."""
+        self.desk.settle()
+        name = ask.path.removeprefix(PREFIX)
+        try:
+            if ask.method == "POST":
+                return self._send(ask)
+            if name in self._signed:
+                self._check_token(ask)
+                made = self._signed[name](ask)
+            else:
+                made = self._open[name](ask)
+        except Refusal as refusal:
+            return self.refusal(refusal.why)
+        except (KeyError, TypeError, ValueError, InvalidOperation):
+            return self.refusal("malformed" if ask.method == "POST" else "params")
+        return pack({"code": 200, **made} if isinstance(made, dict) else made)
+
+    def refusal(self, why: str) -> Answer:
+        """Return an error by its word, or by the venue's own code."""
+        code, text = CODES.get(why) or (int(why), f"refused with {why}")
+        return pack({"code": code, "message": text}, 401 if why == "token" else 400)
+
+    def _check_rights(self) -> None:
+        rights = self.desk.account.rights
+        is_over = rights.expires_ms is not None
+        is_over = is_over and self.desk.now_ms() >= (rights.expires_ms or 0)
+        if not rights.is_known or is_over:
+            refuse("key")
+
+    def _check_token(self, ask: Ask) -> None:
+        self._check_rights()
+        token = ask.headers.get("Authorization") or ask.query.get("auth") or ""
+        found = _TOKEN.fullmatch(token)
+        if found is None or not self.desk.is_timely(None, int(found[1]) * 1000):
+            refuse("token")
+        if (int(found[2]), int(found[3])) != (LIGHTER_ACCOUNT, LIGHTER_KEY_INDEX):
+            refuse("token")
+
+    # transactions
+
+    def _send(self, ask: Ask) -> Answer:
+        write = self._writes.get(ask.words["tx_type"]) or refuse("unsupported")
+        transaction = _transaction(ask)
+        self._check_rights()
+        if transaction["AccountIndex"] != LIGHTER_ACCOUNT:
+            refuse("account")
+        if transaction["ApiKeyIndex"] != LIGHTER_KEY_INDEX:
+            refuse("key")
+        expires_ms = int(transaction["ExpiredAt"])
+        if not self.desk.is_timely(expires_ms - _DAY_MS, expires_ms):
+            refuse("expired")
+        nonce = int(transaction["Nonce"])
+        if nonce <= 0:
+            refuse("nonce")
+        self._check_signature(str(transaction["Sig"]))
+        self.desk.account.last_nonce = max(self.desk.account.last_nonce, nonce)
+        write(transaction)
+        quota = {"ratelimit": "didn't use volume quota"}
+        return pack(
+            {
+                "code": 200,
+                "message": json.dumps(quota),
+                "tx_hash": hashlib.sha256(ask.words["tx_info"].encode()).hexdigest(),
+                "predicted_execution_time_ms": self.desk.now_ms() + 120,
+            }
+        )
+
+    def _check_signature(self, text: str) -> None:
+        try:
+            raw = base64.b64decode(text, validate=True)
+        except binascii.Error:
+            refuse("signature")
+        if len(raw) != _SIGNATURE_BYTES or not self.desk.is_fresh_signature(text):
+            refuse("signature")
+
+    def _market(self, number: int) -> Instrument:
+        for one in self.desk.world.instruments("lighter"):
+            if one.number == number:
+                return one
+        return refuse("unknown_market")
+
+    def _place(self, transaction: Body) -> None:
+        one = self._market(transaction["MarketIndex"])
+        client_id = int(transaction["ClientOrderIndex"])
+        if not 0 <= client_id < _FIRST_ORDER:
+            refuse("client_id")
+        tif = _TIMES_IN_FORCE[transaction["TimeInForce"]]
+        expiry_ms = int(transaction["OrderExpiry"])
+        wish = Wish(
+            symbol_raw=one.symbol_raw,
+            side=-1 if transaction["IsAsk"] else 1,
+            quantity=Decimal(transaction["BaseAmount"]).scaleb(-one.size_decimals),
+            price=Decimal(transaction["Price"]).scaleb(-one.price_decimals),
+            time_in_force=tif,
+            is_reduce_only=bool(transaction["ReduceOnly"]),
+            client_id=str(client_id) if client_id else "",
+            expires_ms=expiry_ms if expiry_ms > 0 and tif != "IOC" else None,
+            kind={0: "limit", 1: "market"}[transaction["Type"]],
+        )
+        self.desk.place(wish)
+
+    def _cancel(self, transaction: Body) -> None:
+        index = int(transaction["Index"])
+        found = (
+            self.desk.find(client_id=str(index))
+            if index < _FIRST_ORDER
+            else self.desk.find(order_id=index - _FIRST_ORDER)
+        )
+        # The reply proves nothing: a cancel of nothing is accepted like any other.
+        if self.desk.script.refuse or (found is not None and found.state == OPEN):
+            self.desk.cancel(found)
+
+    def _cancel_all(self, transaction: Body) -> None:
+        attributes = transaction.get("L2TxAttributes") or {}
+        number = attributes.get("5")
+        wanted = None if number is None else self._market(number).symbol_raw
+        for order in self.desk.orders():
+            if order.state == OPEN and wanted in {None, order.symbol_raw}:
+                self.desk.cancel(order)
+
+    def _set_leverage(self, transaction: Body) -> None:
+        one = self._market(transaction["MarketIndex"])
+        fraction = int(transaction["InitialMarginFraction"])
+        self.desk.set_leverage(one, round(_ALL_FRACTION / fraction))
+        mode = "isolated" if transaction["MarginMode"] else "cross"
+        self.desk.account.margin_mode[one.symbol_raw] = mode
+
+    # reads
+
+    def _account(self, ask: Ask) -> object:
+        if ask.query["value"] != str(LIGHTER_ACCOUNT):
+            refuse("account")
+        worth = self.desk.seen("positions")
+        wallet = self.desk.seen("balance").wallet
+        rows = {row.one.symbol_raw: row for row in worth.rows()}
+        return {
+            "total": 1,
+            "accounts": [
+                {
+                    "code": 0,
+                    "account_type": 0,
+                    "index": LIGHTER_ACCOUNT,
+                    "l1_address": "0x15",
+                    "cancel_all_time": 0,
+                    "total_order_count": len(self._open_orders()),
+                    "total_isolated_order_count": 0,
+                    "pending_order_count": 0,
+                    "available_balance": _money(self.desk.seen("balance").free()),
+                    "status": 1,
+                    "collateral": _money(wallet),
+                    "account_index": LIGHTER_ACCOUNT,
+                    "positions": [
+                        self._position(one, rows.get(one.symbol_raw))
+                        for one in self._touched()
+                    ],
+                    "shares": [],
+                    "cross_asset_value": _money(worth.equity()),
+                    "total_asset_value": _money(worth.equity()),
+                    "assets": [
+                        {
+                            "symbol": "USDC",
+                            "asset_id": 3,
+                            "balance": _money(wallet),
+                            "locked_balance": "0",
+                        }
+                    ],
+                }
+            ],
+        }
+
+    def _touched(self) -> list[Instrument]:
+        """Return markets that were ever traded or set up; flat ones stay listed."""
+        account = self.desk.account
+        names = {one.symbol_raw for one in account.trades} | set(account.leverage)
+        listed = self.desk.world.instruments("lighter")
+        return [one for one in listed if one.symbol_raw in names]
+
+    def _open_orders(self) -> list[Order]:
+        return [one for one in self.desk.orders() if one.state == OPEN]
+
+    def _position(self, one: Instrument, row: Row | None) -> Body:
+        mode = self.desk.account.margin_mode.get(one.symbol_raw, "cross")
+        leverage = self.desk.now().leverage_of(one)
+        waiting = [
+            order for order in self._open_orders() if order.symbol_raw == one.symbol_raw
+        ]
+        place: Body = {
+            "market_id": one.number,
+            "symbol": one.raw,
+            "initial_margin_fraction": f"{Decimal(100) / leverage:.2f}",
+            "open_order_count": len(waiting),
+            "pending_order_count": 0,
+            "position_tied_order_count": 0,
+            "sign": 1,
+            "position": "0",
+            "avg_entry_price": "0",
+            "position_value": "0",
+            "unrealized_pnl": "0",
+            "realized_pnl": "0",
+            "liquidation_price": "0",
+            "total_funding_paid_out": "0",
+            "margin_mode": int(mode == "isolated"),
+            "allocated_margin": "0",
+        }
+        return place if row is None else place | _held(one, row.held, row)
+
+    def _keys(self, ask: Ask) -> object:
+        self._check_rights()
+        if ask.query.get("account_index") != str(LIGHTER_ACCOUNT):
+            refuse("account")
+        return {
+            "api_keys": [
+                {
+                    "account_index": LIGHTER_ACCOUNT,
+                    "api_key_index": LIGHTER_KEY_INDEX,
+                    "nonce": self.desk.account.last_nonce,
+                    "public_key": "5a" * 40,
+                }
+            ]
+        }
+
+    def _limits(self) -> object:
+        return {
+            "max_llp_percentage": 100,
+            "max_llp_amount": "0",
+            "user_tier": "standard",
+            "can_create_public_pool": False,
+        }
+
+    def _by_client_ids(self, ask: Ask) -> object:
+        wanted = ask.query["client_order_indexes"].split(",")
+        found = (self.desk.find(client_id=one) for one in wanted)
+        return {"orders": [self._order(one) for one in found if one is not None]}
+
+    def _chosen(self, ask: Ask, rows: list[Any]) -> list[Any]:
+        number = whole_number(ask.query.get("market_id"), 255)
+        if number is not None and number != 255:  # noqa: PLR2004 - the venue's word for all
+            name = self._market(number).symbol_raw
+            rows = [one for one in rows if one.symbol_raw == name]
+        limit = whole_number(ask.query.get("limit"), _MOST_ROWS) or _MOST_ROWS
+        return list(reversed(rows))[: min(limit, _MOST_ROWS)]
+
+    def _active(self, ask: Ask) -> object:
+        rows = self._chosen(ask, self._open_orders())
+        return {"next_cursor": "", "orders": [self._order(one) for one in rows]}
+
+    def _inactive(self, ask: Ask) -> object:
+        over = [one for one in self.desk.orders() if one.state != OPEN]
+        rows = self._chosen(ask, over)
+        return {"next_cursor": "", "orders": [self._order(one) for one in rows]}
+
+    def _trades(self, ask: Ask) -> object:
+        rows = self._chosen(ask, self.desk.trades())
+        made = [_trade(one, self._named(one.symbol_raw)) for one in rows]
+        return {"next_cursor": "", "trades": made}
+
+    def _funding(self, ask: Ask) -> object:
+        start_s = whole_number(ask.query.get("start_timestamp"), 0) or 0
+        rows = [
+            one for one in self.desk.account.payments if one.at_ms >= start_s * 1000
+        ]
+        made = [
+            {
+                "timestamp": paid.at_ms // 1000,
+                "market_id": self._named(paid.symbol_raw).number,
+                "funding_id": paid.id,
+                "change": exact(paid.amount),
+                "discount": "0",
+                "rate": exact(paid.rate * 100),
+                "position_size": exact(abs(paid.quantity)),
+                "position_side": "long" if paid.quantity > 0 else "short",
+            }
+            for paid in self._chosen(ask, rows)
+        ]
+        return {"position_fundings": made, "next_cursor": ""}
+
+    def _named(self, symbol_raw: str) -> Instrument:
+        return self.desk.market(symbol_raw) or refuse("unknown_market")
+
+    def _order(self, order: Order) -> Body:
+        one = self._named(order.symbol_raw)
+        sizes, prices = one.size_decimals, one.price_decimals
+        price = order.price or order.average_price
+        index = _FIRST_ORDER + order.id
+        return {
+            "order_index": index,
+            "client_order_index": int(order.client_id or 0),
+            "order_id": str(index),
+            "client_order_id": order.client_id or "0",
+            "market_index": one.number,
+            "owner_account_index": LIGHTER_ACCOUNT,
+            "initial_base_amount": f"{order.quantity:.{sizes}f}",
+            "price": f"{price:.{prices}f}",
+            "nonce": order.created_ms,
+            "remaining_base_amount": f"{order.remaining:.{sizes}f}",
+            "is_ask": order.side < 0,
+            "base_size": 0,
+            "base_price": int(price.scaleb(prices)),
+            "filled_base_amount": f"{order.filled:.{sizes}f}",
+            "filled_quote_amount": f"{order.cost:.6f}",
+            "side": "",
+            "type": order.kind,
+            "time_in_force": {
+                "IOC": "immediate-or-cancel",
+                "GTX": "post-only",
+            }.get(order.time_in_force, "good-till-time"),
+            "reduce_only": order.is_reduce_only,
+            "trigger_price": scaled(0, prices),
+            "order_expiry": order.expires_ms or 0,
+            "status": _status(order),
+            "trigger_status": "na",
+            "trigger_time": 0,
+            "parent_order_index": 0,
+            "parent_order_id": "0",
+            "block_height": 102_202,
+            "timestamp": order.updated_ms // 1000,
+            "created_at": order.created_ms // 1000,
+            "updated_at": order.updated_ms // 1000,
+        }
+
+
+def _transaction(ask: Ask) -> Body:
+    try:
+        found = json.loads(ask.words.get("tx_info", ""))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _money(amount: Decimal) -> str:
+    return f"{amount:.6f}"
+
+
+def _status(order: Order) -> str:
+    if order.state in {FILLED, OPEN}:
+        return order.state
+    if order.state == REFUSED:
+        return _ENDED.get(order.why, f"canceled-{order.why}")
+    return _ENDED.get(order.why, "canceled")
+
+
+def _held(one: Instrument, held: Holding, row: Row) -> Body:
+    price = row.liquidation_price
+    return {
+        "sign": 1 if held.quantity > 0 else -1,
+        "position": f"{abs(held.quantity):.{one.size_decimals}f}",
+        "avg_entry_price": f"{held.entry_price:.{one.price_decimals + 2}f}",
+        "position_value": _money(row.notional),
+        "unrealized_pnl": _money(row.profit),
+        "realized_pnl": _money(held.realized),
+        "liquidation_price": "0" if price is None else f"{price:.6f}",
+        "total_funding_paid_out": _money(-held.funding),
+    }
+
+
+def _trade(trade: Trade, one: Instrument) -> Body:
+    ours, other = _FIRST_ORDER + trade.order_id, 562949952870533
+    client_id = int(trade.client_id or 0)
+    sells = trade.side < 0
+    return {
+        "trade_id": trade.id,
+        "tx_hash": hashlib.sha256(str(trade.id).encode()).hexdigest(),
+        "type": _CAUSES[trade.cause],
+        "market_id": one.number,
+        "size": f"{trade.quantity:.{one.size_decimals}f}",
+        "price": f"{trade.price:.{one.price_decimals}f}",
+        "usd_amount": _money(trade.price * trade.quantity),
+        "ask_id": ours if sells else other,
+        "bid_id": other if sells else ours,
+        "ask_client_id": client_id if sells else 0,
+        "bid_client_id": 0 if sells else client_id,
+        "ask_account_id": LIGHTER_ACCOUNT if sells else _OTHERS_ACCOUNT,
+        "bid_account_id": _OTHERS_ACCOUNT if sells else LIGHTER_ACCOUNT,
+        "is_maker_ask": trade.is_maker == sells,
+        "block_height": 102_070,
+        "timestamp": trade.at_ms,
+    }
