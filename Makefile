@@ -30,7 +30,7 @@ run: $(VENV)/ready ## the bot, as your .env says
 	@$(BIN)/carrybot run
 
 test: $(VENV)/ready-dev ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: $(VENV)/ready-dev ## format, lint, types, import contracts, tests
 	$(BIN)/ruff format --check .
