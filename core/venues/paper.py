@@ -152,7 +152,9 @@ class PaperVenue:
             funding.remember(each, self._coming(each.symbol), now)
             for each in change.positions
         )
-        change = replace(change, positions=tuple(traded))
+        known = arrival.book.instrument
+        named = tuple(replace(each, instrument=known) for each in traded)
+        change = replace(change, positions=named)
         await self._account.write(state, change)
         self._taken.note(batch)
         (record,) = change.orders
@@ -170,6 +172,9 @@ class PaperVenue:
         if self._clock.now() > arrival.arrives_by:
             return match.refuse("expired", "the request arrived too late")
         listed = self._instruments(intent.symbol)
+        if listed is None and intent.is_reduce_only:
+            # what left the list can still be closed while its book is shown
+            listed = state.position(intent.symbol).instrument
         if listed is None:
             return match.refuse("unknown_symbol", f"{intent.symbol} is not listed now")
         order = match.clamp(intent, state.position(intent.symbol))
@@ -317,8 +322,9 @@ class PaperVenue:
 
     async def _settled_rates(self, symbol: str) -> tuple[SettledRate, ...] | None:
         """Read what the venue settled; None when it does not tell."""
-        since = (await self._account.read()).position(symbol).funded_until
-        instrument = self._instruments(symbol)
+        position = (await self._account.read()).position(symbol)
+        since = position.funded_until
+        instrument = self._instruments(symbol) or position.instrument
         if since is None or instrument is None:
             return None
         try:
@@ -395,11 +401,12 @@ class PaperVenue:
             price = None if snapshot is None else snapshot.mark_price
             if price is None and book and book.instrument.symbol == each.symbol:
                 price = book.mid
-            prices[each.symbol] = price or await self._mid(each.symbol)
+            prices[each.symbol] = price or await self._mid(each)
         return prices
 
-    async def _mid(self, symbol: str) -> Decimal:
-        instrument = self._instruments(symbol)
+    async def _mid(self, held: PaperPosition) -> Decimal:
+        symbol = held.symbol
+        instrument = self._instruments(symbol) or held.instrument
         mid = None if instrument is None else (await self._new_book(instrument)).mid
         if mid is None:
             detail = f"{symbol} shows no price"

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from core.model.holding import Holding
+from core.model.instrument import Instrument
 from core.model.order import Fill, OrderRecord, Payment
 from core.model.units import ClientOrderId, OrderSide, VenueId
 
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
     from core.model.intent import OrderIntent
 
 ZERO = Decimal(0)
+_INSTRUMENT_NUMBERS = (
+    "multiplier",
+    "unit",
+    "lot_base",
+    "price_tick",
+    "min_quantity_base",
+    "max_quantity_base",
+    "min_notional_usd",
+    "max_leverage",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,8 @@ class PaperPosition:
     funded_until: datetime | None = None
     """Payments up to this moment are final; None before the first opening."""
     expected: Expected | None = None
+    instrument: Instrument | None = None
+    """The contract as it was last traded: a venue knows it beyond its public list."""
 
     @property
     def quantity_base(self) -> Decimal:
@@ -211,7 +224,15 @@ def _position(row: dict[str, Any]) -> PaperPosition:
             per_payment=Decimal(expected["per_payment"]),
             price=_number(expected["price"]),
         ),
+        instrument=_instrument(row.get("instrument")),
     )
+
+
+def _instrument(row: dict[str, Any] | None) -> Instrument | None:
+    if row is None:
+        return None
+    numbers = {name: _number(row[name]) for name in _INSTRUMENT_NUMBERS}
+    return Instrument(**{**row, **numbers})
 
 
 def _order(row: dict[str, Any]) -> OrderRecord:

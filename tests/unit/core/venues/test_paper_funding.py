@@ -528,3 +528,19 @@ async def _until(world: PaperWorld, minute: int) -> None:
         world.market.pay(APT, NOON + timedelta(minutes=pay), "0.0001", "5")
     hours = minute // 60 + 1
     world.announce("0.0002", NOON + timedelta(hours=hours), hours=1)
+
+
+async def test_what_left_the_list_is_still_paid() -> None:
+    """Short 100 at 0.001 and 5.00: 0.50 USD come in though the list is silent."""
+    world = PaperWorld()
+    world.announce("0.001", at(16))
+    await world.sell("100")
+    world.market.listed.clear()
+    world.market.snapshots.clear()
+    world.restarted()
+    world.market.pay(APT, at(16), "0.001", "5.00")
+    await world.wait_until(at(16, 3))
+
+    (paid,) = await world.venue.settle_funding()
+
+    assert (paid.amount_usd, paid.is_estimated) == (D("0.50"), False)

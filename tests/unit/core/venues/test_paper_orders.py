@@ -601,3 +601,24 @@ def test_the_wallet_is_start_plus_realised_minus_fees_plus_funding(
         assert abs(gap) < D("1e-15")
 
     asyncio.run(play())
+
+
+# --- a contract that leaves the list --------------------------------------------------
+
+
+async def test_what_left_the_list_can_still_be_valued_and_closed() -> None:
+    """A venue knows what we hold beyond its public list, also after a restart.
+
+    100 bought at 5.01 are worth the middle of the book, 5.00; 5000.00 would be stuck
+    with the whole account if the list decided.
+    """
+    world = PaperWorld()
+    await world.buy("100")
+    world.market.listed.clear()
+    world.restarted()
+
+    assert (await world.venue.balance()).equity_usd == 1000 - D(1) - D(501) * FEE
+    assert code_of(await world.order(BUY, "10", "5.50")) == "unknown_symbol"
+    reply = await world.order(SELL, "100", "4.50", is_reduce_only=True)
+    assert accepted(reply).filled_base == D(100)
+    assert await world.held() == 0
