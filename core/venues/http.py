@@ -9,6 +9,8 @@ allowed, everything that is not on the venue's list, before a byte leaves.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -20,8 +22,9 @@ from core.errors import TroubleKind, VenueError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
-    from types import TracebackType
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+    from types import SimpleNamespace, TracebackType
 
     from core.ports import Clock
     from core.venues.catalog import CatalogEntry, PublicRead
@@ -45,6 +48,37 @@ class Answer:
         return self.content.decode("utf-8", errors)
 
 
+@dataclass(slots=True)
+class Watch:
+    """What happens to the one request that carries an order."""
+
+    method: str
+    path: str
+    send_by: datetime
+    """After this moment it must not leave any more."""
+    was_handed_over: bool = False
+    was_connected: bool = False
+    """A connection was obtained: without one no byte of the request has left."""
+    status: int | None = None
+    """Of the complete answer, None before it."""
+    content: bytes = b""
+    retry_after: str | None = None
+    """Header by which a venue says for how long it wants to be left alone."""
+
+
+_WATCHED: Final[ContextVar[Watch | None]] = ContextVar("watched", default=None)
+
+
+@contextmanager
+def watching(watch: Watch) -> Iterator[None]:
+    """Note what happens to a request made inside the block."""
+    token = _WATCHED.set(watch)
+    try:
+        yield
+    finally:
+        _WATCHED.reset(token)
+
+
 class VenueSession:
     """One venue's connection pool, usable as ccxt's `session`."""
 
@@ -56,8 +90,11 @@ class VenueSession:
         clock: Clock,
         reads_only: bool,
         tls: ssl.SSLContext | None = None,
+        more_hosts: frozenset[str] = frozenset(),
     ) -> None:
+        """Take the parts; `more_hosts` are the venue's beside those of public data."""
         self._entry = entry
+        self._hosts = entry.hosts | more_hosts
         self._base_url = None if base_url is None else base_url.rstrip("/")
         self._clock = clock
         self._reads_only = reads_only
@@ -100,12 +137,24 @@ class VenueSession:
         self, method: str, url: yarl.URL | str, options: dict[str, object]
     ) -> Sending:
         asked = url if isinstance(url, yarl.URL) else yarl.URL(url, encoded=True)
-        if asked.host not in self._entry.hosts:
+        if asked.host not in self._hosts:
             raise _refusal(self._entry, f"{asked.host} is no address of this venue")
         if self._reads_only and not self._is_public_read(method, asked, options):
             raise _refusal(self._entry, f"{method} {asked.path} is no public read")
         options.pop("proxy", None)
-        return Sending(self, method, self._target(asked), options)
+        watch = self._watch_of(method, asked)
+        return Sending(self, method, self._target(asked), options, watch)
+
+    def _watch_of(self, method: str, asked: yarl.URL) -> Watch | None:
+        """Return the watch on this request, refusing an order that is late."""
+        watch = _WATCHED.get()
+        if watch is None or (watch.method, watch.path) != (method, asked.path):
+            return None
+        if watch.was_handed_over:
+            raise _refusal(self._entry, "an order is never sent twice")
+        if self._clock.now() > watch.send_by:
+            raise _refusal(self._entry, "too much time passed before sending")
+        return watch
 
     def _is_public_read(
         self, method: str, asked: yarl.URL, options: Mapping[str, object]
@@ -122,9 +171,15 @@ class VenueSession:
         return yarl.URL(f"{self._base_url}{asked.raw_path_qs}", encoded=True)
 
     async def send(
-        self, method: str, target: yarl.URL, options: Mapping[str, object]
+        self,
+        method: str,
+        target: yarl.URL,
+        options: Mapping[str, object],
+        watch: Watch | None = None,
     ) -> Answer:
         """Send a request and read its whole answer.
+
+        What happens to a watched one is noted as it happens.
 
         Raises:
             aiohttp.ClientError: the transport failed.
@@ -132,14 +187,20 @@ class VenueSession:
         """
         started = self._clock.monotonic()
         self.requests += 1
+        if watch is not None:
+            watch.was_handed_over = True
         async with self._open_pool().request(
             method,
             target,
             allow_redirects=False,
+            trace_request_ctx=watch,
             **options,  # type: ignore[arg-type]  # ccxt's own keyword arguments
         ) as response:
             body = await self._read(response)
         self.latency = timedelta(seconds=self._clock.monotonic() - started)
+        if watch is not None:
+            watch.status, watch.content = response.status, body
+            watch.retry_after = response.headers.get("Retry-After")
         return Answer(response.status, response.reason or "", response.headers, body)
 
     def _open_pool(self) -> aiohttp.ClientSession:
@@ -148,7 +209,9 @@ class VenueSession:
                 ssl=True if self._tls is None else self._tls, limit=_MAX_CONNECTIONS
             )
             self._pool = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[_connection_trace()],
             )
         return self._pool
 
@@ -171,12 +234,15 @@ class Sending:
         method: str,
         target: yarl.URL,
         options: Mapping[str, object],
+        watch: Watch | None = None,
     ) -> None:
         self._session, self._method = session, method
-        self._target, self._options = target, options
+        self._target, self._options, self._watch = target, options, watch
 
     async def __aenter__(self) -> Answer:
-        return await self._session.send(self._method, self._target, self._options)
+        return await self._session.send(
+            self._method, self._target, self._options, self._watch
+        )
 
     async def __aexit__(
         self,
@@ -185,6 +251,22 @@ class Sending:
         trace: TracebackType | None,
     ) -> None:
         """Do nothing: the answer was read whole."""
+
+
+def _connection_trace() -> aiohttp.TraceConfig:
+    """Return hooks that note when a watched request has a connection."""
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(_note_connection)
+    trace.on_connection_reuseconn.append(_note_connection)
+    return trace
+
+
+async def _note_connection(
+    _session: aiohttp.ClientSession, context: SimpleNamespace, _event: object
+) -> None:
+    watch = context.trace_request_ctx
+    if watch is not None:
+        watch.was_connected = True
 
 
 def _refusal(entry: CatalogEntry, what: str) -> VenueError:

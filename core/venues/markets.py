@@ -158,6 +158,20 @@ class MarketReader:
             self._loading.add_done_callback(_take_note)
         await asyncio.shield(self._loading)
 
+    async def lend_markets(self, client: Any) -> object:  # noqa: ANN401 - ccxt's object
+        """Give a client of the same venue this list of contracts; return what it is.
+
+        The same object is returned until the list is read anew.
+
+        Raises:
+            VenueError: the venue failed as a whole.
+        """
+        async with self._guarded(self._timeout):
+            await self._load(anew=False)
+        if client.markets is not self._client.markets:
+            client.set_markets_from_exchange(self._client)
+        return self._client.markets
+
     # --- rates ------------------------------------------------------------------------
 
     async def funding(

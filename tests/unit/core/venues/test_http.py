@@ -192,8 +192,13 @@ async def test_without_an_address_the_venues_own_is_kept() -> None:
 
     class Recording(VenueSession):
         async def send(
-            self, method: str, target: object, options: Mapping[str, object]
+            self,
+            method: str,
+            target: object,
+            options: Mapping[str, object],
+            watch: http.Watch | None = None,
         ) -> http.Answer:
+            assert watch is None
             sent.append(f"{method} {target} {sorted(options)}")
             return http.Answer(200, "OK", {}, b"{}")
 
