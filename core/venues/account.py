@@ -26,6 +26,7 @@ from core.venues.client import failure_of
 from core.venues.dialect import Desk, contracts_of, wire_order
 from core.venues.fields import MalformedError
 from core.venues.http import VenueSession, Watch, watching
+from core.venues.hyperliquid_account import HyperliquidAccount
 from core.venues.outcomes import Attempt
 from core.venues.trader import open_trader
 
@@ -65,7 +66,7 @@ _QUIET_AFTER_BAN: Final = timedelta(minutes=2)
 _LONGEST_QUIET: Final = timedelta(days=3)
 
 _DIALECTS: Final[Mapping[str, DialectKind]] = MappingProxyType(
-    {"binance": BinanceAccount}
+    {"binance": BinanceAccount, "hyperliquid": HyperliquidAccount}
 )
 
 

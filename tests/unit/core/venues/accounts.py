@@ -60,7 +60,7 @@ OUR_ID = {
     "lighter": "123456789012",
     "extended": "cabcdefghijklmnopqrstuvwxy",
 }
-FORBIDDEN = ("builder", "integrator", "referr", "approve", "agent", "changepubkey")
+FORBIDDEN = ("builder", "integrator", "referr", "approve", "changepubkey")
 """No request of ours may hold any of these words."""
 
 
