@@ -159,6 +159,7 @@ class Engine:
 
     async def scan(self) -> ScanResult:
         """Read all rates and rank; a caller during a running scan gets its result."""
+        await self._read_along()
         return await self._parts.scanner.scan()
 
     async def scan_if_idle(self) -> None:
@@ -166,12 +167,19 @@ class Engine:
         if self._parts.scanner.is_running:
             log.warning("scan skipped: the last one is still running")
             return
+        await self._read_along()
         result = await self._parts.scanner.scan()
         await self._parts.watch.consider(result, await self.preferences())
         trades = await self._parts.trades.trades_in_progress()
         held = {leg.instrument.venue_id for trade in trades for leg in trade.legs}
         venues = (each.venue_id for each in self.facts.venues)
         await self._parts.outages.consider(venues, held, result.at)
+
+    async def _read_along(self) -> None:
+        """Let scans read what open trades hold, listed or not."""
+        trades = await self._parts.trades.trades_in_progress()
+        held = tuple(leg.instrument for trade in trades for leg in trade.legs)
+        self._parts.scanner.rates.held = held
 
     def latest_scan(self) -> ScanResult | None:
         """Return the last scan, None before the first."""
@@ -368,13 +376,19 @@ class Engine:
     async def _value(self, trade: Trade) -> Position:
         rates = self._parts.scanner.rates
         known = (rates.fresh(leg.instrument) for leg in trade.legs)
-        return value_trade(
+        position = value_trade(
             trade,
             await self._parts.trades.fills_of(trade.trade_id),
             await self._parts.trades.payments_of(trade.trade_id),
             {each.instrument.venue_id: each for each in known if each is not None},
             self._parts.clock.now(),
         )
+        if trade.state.is_terminal:
+            return position
+        absence = self._parts.scanner.absence
+        found = {leg.instrument.venue_id: absence(leg.instrument) for leg in trade.legs}
+        gone = {venue_id: why for venue_id, why in found.items() if why is not None}
+        return replace(position, gone=gone)
 
     async def _balance(self, account: TradingVenue) -> Balance | None:
         try:

@@ -60,6 +60,8 @@ class Rates:
         self._max_age = max_age
         self._hang_limit = hang_limit
         self._last: dict[VenueId, dict[str, FundingSnapshot]] = {}
+        self.held: tuple[Instrument, ...] = ()
+        """Contracts of open trades: read along even when no list names them."""
 
     def latest(self, instrument: Instrument) -> FundingSnapshot | None:
         """Return the last snapshot of an instrument, however old."""
@@ -67,7 +69,11 @@ class Rates:
 
     def fresh(self, instrument: Instrument) -> FundingSnapshot | None:
         """Return the last snapshot of an instrument, None once it is too old."""
-        found = self.latest(instrument)
+        return self.fresh_of(instrument.venue_id, instrument.symbol)
+
+    def fresh_of(self, venue_id: VenueId, symbol: str) -> FundingSnapshot | None:
+        """Return the last snapshot of a symbol, None once it is too old."""
+        found = self._last.get(venue_id, {}).get(symbol)
         return None if found is None or self._is_old(found) else found
 
     def _is_old(self, snapshot: FundingSnapshot) -> bool:
@@ -107,12 +113,16 @@ class Rates:
     async def _venue(
         self, venue_id: VenueId, listed: Mapping[str, Instrument]
     ) -> RatesView:
-        if not listed:
+        held = {each.symbol: each for each in self.held if each.venue_id == venue_id}
+        asked = {**held, **listed}
+        if not asked:
             return self._nothing_listed(venue_id)
-        answer = await self._read(venue_id, listed)
+        answer = await self._read(venue_id, asked)
         if isinstance(answer, Trouble):
             return self._remembered(venue_id, listed, answer)
-        snapshots, skips = answer
+        # what is held but not listed is valued, never offered
+        snapshots = tuple(s for s in answer[0] if s.instrument.symbol in listed)
+        skips = tuple(s for s in answer[1] if s.symbol is None or s.symbol in listed)
         old = [each for each in snapshots if self._is_old(each)]
         if old:
             snapshots = tuple(each for each in snapshots if not self._is_old(each))

@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from core.errors import VenueError
+from core.model.instrument import AbsenceReason
 from core.model.opportunity import ScanResult, Skip, SkipReason
 from core.model.units import Base
 from core.opportunities import judge, rank
@@ -101,10 +102,24 @@ class Scanner:
         found = None if row is None else row.instruments.get(instrument.venue_id)
         return found is not None and found.symbol == instrument.symbol
 
+    def absence(self, instrument: Instrument) -> AbsenceReason | None:
+        """Return why a contract left its venue's list; None while it is there.
+
+        None too when nothing is known: the list was never read, or the token is not
+        among the configured ones.
+        """
+        current = self.availability.current
+        if current is None or not self.availability.concerns(instrument.base):
+            return None
+        if instrument.venue_id not in current.read_at or self.is_listed(instrument):
+            return None
+        name = (instrument.venue_id, instrument.native_name)
+        named = (x for x in current.left_out if (x.venue_id, x.native_name) == name)
+        return next((each.reason for each in named), AbsenceReason.NOT_LISTED)
+
     def snapshot(self, venue_id: VenueId, symbol: str) -> FundingSnapshot | None:
         """Return a contract's last rate and prices, None once they are too old."""
-        found = self.instrument(venue_id, symbol)
-        return None if found is None else self.rates.fresh(found)
+        return self.rates.fresh_of(venue_id, symbol)
 
     def mark_price(self, instrument: Instrument) -> Decimal | None:
         """Return the last mark price per base unit, None once it is too old."""
@@ -131,7 +146,11 @@ class Scanner:
     # --- how it is done ---------------------------------------------------------------
 
     def _fresh(self, snapshots: Sequence[FundingSnapshot]) -> list[FundingSnapshot]:
-        newest = (self.rates.fresh(each.instrument) for each in snapshots)
+        newest = (
+            self.rates.fresh(each.instrument)
+            for each in snapshots
+            if self.is_listed(each.instrument)
+        )
         return [each for each in newest if each is not None]
 
     async def _scan(self) -> ScanResult:

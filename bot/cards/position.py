@@ -76,7 +76,9 @@ def _list_head(portfolio: Portfolio, look: Look, view: PositionsView) -> str:
         return f"Which pair should be closed? · {look.badge}"
     pairs = "1 pair" if count == 1 else f"{count} pairs"
     total = _sum(one.total_usd for one in portfolio.positions)
-    delta = _sum(one.residual_usd for one in portfolio.positions)
+    # an excess in one token does not hedge a shortage in another
+    residuals = (one.residual_usd for one in portfolio.positions)
+    delta = _sum(None if one is None else abs(one) for one in residuals)
     result = "Result unknown" if total is None else numbers.usd(total, is_signed=True)
     return f"{result} on {pairs} · delta {numbers.usd(delta)} · {look.badge}"
 
@@ -187,6 +189,7 @@ def position_card(position: Position, look: Look) -> Card:
         f"🚨 {text(trade.attention or 'A person must look.')}"
         if trade.needs_attention
         else "",
+        _gone(position, look),
         _legs(position, look),
         f"Funding {numbers.usd(position.funding_usd, is_signed=True)}"
         f" · price {numbers.usd(position.price_usd, is_signed=True)}"
@@ -216,6 +219,17 @@ def _position_head(position: Position, look: Look) -> str:
         "result unknown" if total is None else numbers.usd(total, is_signed=True)
     ) + " after fees so far"
     return f"{text(trade.base)} {result}{state} · {look.badge} · {text(trade.trade_id)}"
+
+
+def _gone(position: Position, look: Look) -> str:
+    """Warn of a contract that its venue does not list any more."""
+    names = {leg.instrument.venue_id: leg.instrument for leg in position.trade.legs}
+    return "\n".join(
+        f"⚠️ {text(look.title(venue_id))} does not list"
+        f" {text(names[venue_id].native_name)} any more"
+        f" ({why.value.replace('_', ' ')}): close while it still trades"
+        for venue_id, why in position.gone.items()
+    )
 
 
 def _legs(position: Position, look: Look) -> str:

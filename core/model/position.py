@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from core.model.instrument import AbsenceReason
 from core.model.order import Balance
 from core.model.trade import Trade, TradeLeg
-from core.model.units import FundingRate
+from core.model.units import FundingRate, VenueId
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Position:
     long: LegValue
     short: LegValue
     valued_at: datetime
+    gone: Mapping[VenueId, AbsenceReason] = field(default_factory=dict)
+    """Venues that do not list a leg's contract any more, and why."""
 
     @property
     def funding_usd(self) -> Decimal:

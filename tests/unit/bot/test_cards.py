@@ -28,6 +28,7 @@ from core.model.control import (
     TradingState,
 )
 from core.model.health import Health, VenueHealth
+from core.model.instrument import AbsenceReason
 from core.model.opportunity import Skip, SkipReason
 from core.model.position import Portfolio
 from core.model.units import Base, Mode, Nonce, PlanId, UserId
@@ -411,6 +412,41 @@ def test_a_leg_without_a_price_makes_the_result_unknown() -> None:
     text = _text(position.position_card(replace(found, long=blind), LOOK))
 
     assert "HYPE result unknown after fees so far" in text
+
+
+def test_deltas_of_two_tokens_do_not_cancel_out() -> None:
+    """Long 10 USD of one and short 10 USD of another is 20 USD unhedged, not 0."""
+    found = []
+    for number, sign in enumerate((1, -1)):
+        trade = trade_of(open_plan(pair("HYPE")), f"trade{number:03d}")
+        value = value_of(trade)
+        mark = value.long.mark_price
+        assert mark is not None
+        long = replace(trade.long, held_base=trade.short.held_base + sign * 10 / mark)
+        is_first_long = trade.first is trade.long
+        uneven = (
+            replace(trade, first=long) if is_first_long else replace(trade, second=long)
+        )
+        found.append(replace(value, trade=uneven))
+
+    card = position.positions_card(
+        Portfolio(tuple(found), (), START), LOOK, position.PositionsView()
+    )
+
+    assert "delta $20.00" in _text(card)
+    assert "not all level" in _text(card)
+
+
+def test_a_contract_that_left_the_list_is_named_on_its_pair() -> None:
+    """A trader must hear that the way out may close, and why."""
+    found = value_of(trade_of(open_plan(pair("HYPE")), "trade001"))
+    venue = found.long.leg.instrument.venue_id
+    gone = replace(found, gone={venue: AbsenceReason.SETTLING})
+
+    text = _text(position.position_card(gone, LOOK))
+
+    assert f"⚠️ {LOOK.title(venue)} does not list HYPE" in text
+    assert "any more (settling): close while it still trades" in text
 
 
 def test_extreme_results_stay_inside_the_table() -> None:

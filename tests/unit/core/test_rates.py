@@ -47,8 +47,10 @@ class Venue:
             await asyncio.Event().wait()
         if self.failure is not None:
             raise self.failure
-        assert set(instruments) == {instrument("APT", self.venue_id).symbol}
-        return (snapshot("APT", self.venue_id, at=self.clock.now()),), ()
+        now = self.clock.now()
+        return tuple(
+            snapshot(each.base, self.venue_id, at=now) for each in instruments.values()
+        ), ()
 
 
 class World:
@@ -150,3 +152,18 @@ async def test_a_venue_where_no_token_trades_is_not_asked() -> None:
     await world.rates.read(availability)
 
     assert (world.binance.calls, world.extended.calls) == (0, 1)
+
+
+async def test_what_is_held_is_read_beyond_the_list_but_never_offered() -> None:
+    """An open pair must be valued to its end; nobody may enter what was delisted."""
+    world = World()
+    gone = instrument("RARE", BINANCE)
+    world.rates.held = (gone,)
+
+    view = await world.rates.read(world.availability)
+
+    assert {s.instrument.base for s in view.snapshots} == {Base("APT")}
+    assert [v.rates for v in view.venues] == [1, 1]
+    found = world.rates.fresh(gone)
+    assert found is not None
+    assert found.mark_price == 5

@@ -12,6 +12,7 @@ import pytest
 from core.availability import AvailabilityCache
 from core.errors import TroubleKind, VenueError
 from core.health import VenueMonitor
+from core.model.instrument import AbsenceReason, LeftOut
 from core.opportunities import Gates
 from core.rates import Rates
 from core.runtime import Nursery
@@ -23,7 +24,7 @@ from tests.fakes.stores import MemoryAvailability
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core.model.instrument import Instrument, LeftOut
+    from core.model.instrument import Instrument
     from core.model.market import FundingSnapshot
     from core.model.opportunity import Skip
     from core.model.units import VenueId
@@ -37,11 +38,13 @@ class Venue:
     def __init__(self, venue_id: VenueId, clock: FakeClock, per_hour: str) -> None:
         self.venue_id, self.clock, self.per_hour = venue_id, clock, per_hour
         self.is_down = self.is_silent = False
+        self.left_out: tuple[LeftOut, ...] = ()
         self.lag = timedelta(0)
 
     async def instruments(self) -> tuple[tuple[Instrument, ...], tuple[LeftOut, ...]]:
-        """List APT."""
-        return (instrument("APT", self.venue_id),), ()
+        """List APT, unless it is left out."""
+        listed = () if self.left_out else (instrument("APT", self.venue_id),)
+        return listed, self.left_out
 
     async def funding(
         self, instruments: Mapping[str, Instrument]
@@ -157,9 +160,26 @@ async def test_prices_and_rates_are_unknown_once_they_are_too_old(
     assert market.scanner.instrument(BINANCE, symbol) == market.short
 
 
+async def test_what_leaves_a_list_is_named_with_its_reason_and_not_ranked(
+    market: Market,
+) -> None:
+    """Its last rate is still fresh, but it must not be offered any more."""
+    assert market.scanner.absence(market.short) is None
+    assert market.scanner.judge(market.short.base)[0] is not None
+    why = AbsenceReason.SETTLING
+    market.binance.left_out = (LeftOut(BINANCE, "APT", market.short.base, why),)
+
+    await market.scanner.availability.refresh()
+
+    assert market.scanner.absence(market.short) is why
+    assert market.scanner.absence(market.long) is None
+    assert market.scanner.judge(market.short.base)[0] is None
+
+
 def test_before_the_first_list_nothing_is_listed() -> None:
     """A fresh start must not trade on a guess."""
     made = Market()
 
     assert not made.scanner.is_listed(made.short)
     assert made.scanner.instrument(BINANCE, made.short.symbol) is None
+    assert made.scanner.absence(made.short) is None
