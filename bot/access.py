@@ -15,9 +15,10 @@ CONFIRMS_PER_MINUTE = 3
 TAPS_PER_MINUTE = 60
 
 VIEWER_COMMANDS = frozenset({"start", "help", "top", "matrix", "pos", "positions"}) | {
-    "health"
+    "health",
+    "halt",
 }
-"""Everything else, known or not, is for owners."""
+"""Everything else, known or not, is for owners; whoever sees a fire may halt."""
 VIEWER_VERBS = frozenset(
     {
         Verb.SCREEN,
@@ -30,7 +31,7 @@ VIEWER_VERBS = frozenset(
         Verb.SORT,
     }
 )
-UNHURRIED_COMMANDS = frozenset({"pause"})
+UNHURRIED_COMMANDS = frozenset({"pause", "halt"})
 """Never refused for being too fast: stopping must always work."""
 
 

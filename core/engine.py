@@ -12,9 +12,18 @@ from typing import TYPE_CHECKING
 from core.errors import UnknownTokenError, UnknownTradeError, VenueError
 from core.limits import PAUSE_KEY
 from core.model.alert import Alert, AlertKind, AlertLevel
-from core.model.control import GLOBAL_SCOPE, Event, Halt, Preferences, TradingState
+from core.model.control import (
+    GLOBAL_SCOPE,
+    HALT_KEY,
+    Event,
+    Halt,
+    Halted,
+    Preferences,
+    TradingState,
+)
 from core.model.health import Health, VenueHealth
 from core.model.position import Portfolio
+from core.model.trade import TradeState
 from core.model.units import Base
 from core.positions import value_trade
 from core.quotes import Person, Quote
@@ -415,9 +424,54 @@ class Engine:
         return True
 
     async def resume(self, user_id: UserId) -> bool:
-        """Turn entries on again. False if they were on already."""
+        """Lift a person's pause and halt. False if there was neither."""
         event = self._event(user_id, "resumed entries")
-        return await self._parts.halts.clear_halt(GLOBAL_SCOPE, PAUSE_KEY, event)
+        halts = self._parts.halts
+        lifted = [
+            await halts.clear_halt(GLOBAL_SCOPE, key, event)
+            for key in (HALT_KEY, PAUSE_KEY)
+        ]
+        return any(lifted)
+
+    async def halt(self, user_id: UserId, *, tells_owners: bool) -> Halted:
+        """Stop everything automatic at once, repairs included.
+
+        Only a close that an owner confirms still sends orders. Survives a restart.
+        """
+        known = await self._parts.halts.halts()
+        is_new = all(halt.key != HALT_KEY for halt in known)
+        now = self._parts.clock.now()
+        if is_new:
+            reason = f"halted by user {user_id}"
+            halt = Halt(
+                GLOBAL_SCOPE, HALT_KEY, TradingState.HALTED, reason, now, by=user_id
+            )
+            event = self._event(user_id, "halted everything")
+            await self._parts.halts.set_halt(halt, event)
+            if tells_owners:
+                await self._tell_of_halt(user_id, now)
+        trades = await self._parts.trades.trades_in_progress()
+        resting = [trade for trade in trades if trade.state is TradeState.OPEN]
+        moving = tuple(trade for trade in trades if trade.state is not TradeState.OPEN)
+        return Halted(is_new, moving, len(resting))
+
+    async def only_pause(self, user_id: UserId) -> bool:
+        """Turn a halt into a pause: repairs go on. False if there was no halt."""
+        await self.pause(user_id)
+        event = self._event(user_id, "turned the halt into a pause")
+        return await self._parts.halts.clear_halt(GLOBAL_SCOPE, HALT_KEY, event)
+
+    async def _tell_of_halt(self, user_id: UserId, now: datetime) -> None:
+        """Let every owner know: who halted may not be able to resume."""
+        await self._parts.outbox.put(
+            Alert(
+                kind=AlertKind.PAUSED,
+                level=AlertLevel.CRITICAL,
+                dedupe_key=f"halted:{now.isoformat()}",
+                facts={"halted_by": str(user_id)},
+                created_at=now,
+            )
+        )
 
     async def preferences(self) -> Preferences:
         """Return what chat has chosen, or the settings' defaults."""

@@ -97,11 +97,11 @@ class BoundBrokenError(CoreError):
 
 
 class PausedError(CoreError):
-    """Entries are off."""
+    """Entries are off; with `is_halt`, so is everything else automatic."""
 
-    def __init__(self, reason: str, since: datetime) -> None:
+    def __init__(self, reason: str, since: datetime, *, is_halt: bool = False) -> None:
         super().__init__(f"Entries are paused: {reason}")
-        self.reason, self.since = reason, since
+        self.reason, self.since, self.is_halt = reason, since, is_halt
 
 
 class ReconcilingError(CoreError):

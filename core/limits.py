@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from core.model.control import GLOBAL_SCOPE, Cooldown, Event, Halt, TradingState
+from core.model.control import (
+    GLOBAL_SCOPE,
+    HALT_KEY,
+    Cooldown,
+    Event,
+    Halt,
+    TradingState,
+)
 from core.model.intent import Purpose
 
 if TYPE_CHECKING:
@@ -96,9 +103,13 @@ class Limits:
         self._halts, self._clock, self.caps = halts, clock, caps
         self._incidents: dict[tuple[VenueId, str], list[datetime]] = {}
 
-    async def state(self, venue_id: VenueId, symbol: str) -> TradingState:
+    async def state(
+        self, venue_id: VenueId, symbol: str, *, for_close: bool = False
+    ) -> TradingState:
         """Return what may be sent for an instrument."""
-        halt = strictest(await self._halts.halts(), venue_id, symbol)
+        halts = await self._halts.halts()
+        applying = _without_persons_halt(halts) if for_close else halts
+        halt = strictest(applying, venue_id, symbol)
         return TradingState.ACTIVE if halt is None else halt.state
 
     async def gate(self, intent: OrderIntent) -> Refusal | None:
@@ -110,6 +121,8 @@ class Limits:
         halts = await self._halts.halts()
         if intent.purpose is Purpose.ENTRY and intent.leg == 2:  # noqa: PLR2004 - the second leg
             halts = tuple(halt for halt in halts if not _is_soft_start(halt))
+        if intent.purpose is Purpose.CLOSE:
+            halts = _without_persons_halt(halts)
         halt = strictest(halts, intent.venue_id, intent.symbol)
         if halt is None:
             return None
@@ -187,3 +200,8 @@ class Limits:
 
 def _is_soft_start(halt: Halt) -> bool:
     return halt.key == STARTUP_KEY and halt.state is TradingState.REDUCING
+
+
+def _without_persons_halt(halts: Iterable[Halt]) -> tuple[Halt, ...]:
+    """Return the halts that hold a confirmed close: it is a person's, not automatic."""
+    return tuple(halt for halt in halts if halt.key != HALT_KEY)

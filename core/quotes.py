@@ -38,7 +38,7 @@ from core.errors import (
 from core.limits import PAUSE_KEY, STARTUP_KEY, strictest
 from core.liquidity import PairBooks
 from core.model.commit import Claim
-from core.model.control import GLOBAL_SCOPE, Event, TradingState
+from core.model.control import GLOBAL_SCOPE, HALT_KEY, Event, TradingState
 from core.model.opportunity import Opportunity
 from core.model.plan import OpenPlan, PlanState, StoredPlan
 from core.model.trade import Trade, TradeLeg, TradeState, advance_trade
@@ -497,9 +497,9 @@ def _refuse_if_halted(halt: Halt | None, person: Person) -> None:
     if halt.key == STARTUP_KEY:
         raise ReconcilingError
     reason = halt.reason
-    if halt.key == PAUSE_KEY:
-        reason = "by you" if halt.by == person.user_id else "by another owner"
-    raise PausedError(reason, halt.since)
+    if halt.key in {PAUSE_KEY, HALT_KEY}:
+        reason = "by you" if halt.by == person.user_id else "by another person"
+    raise PausedError(reason, halt.since, is_halt=halt.key == HALT_KEY)
 
 
 def _strictness(halt: Halt) -> bool:

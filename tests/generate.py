@@ -46,6 +46,7 @@ _COMMANDS = (
     "/health",
     "/pause",
     "/resume",
+    "/halt",
 )
 _TIMEOUT = "504 Gateway Time-out <html>…"
 _STYLE = """
@@ -99,6 +100,7 @@ async def _gallery() -> list[tuple[str, Card]]:
     chat = Chat()
     _scripted_market(chat)
     found = [(typed, (await chat.type(typed)).card) for typed in _COMMANDS]
+    found.append(("/resume after /halt", (await chat.type("/resume")).card))
     found += await _a_pair(chat)
     found += await _refusals(chat)
     for kind, facts in ALERT_FACTS.items():

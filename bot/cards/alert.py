@@ -8,6 +8,7 @@ from bot.callbacks import Verb
 from bot.cards import numbers
 from bot.cards.card import Card, Style
 from bot.cards.facts import items, moment, number
+from bot.cards.halt import halt_buttons
 from bot.cards.layout import folded, grid, lines, rows_of, text
 from bot.cards.shown import ShownRow, pack_rows
 from bot.cards.trade_alert import TRADE_KINDS, trade_card
@@ -165,6 +166,8 @@ def _stranger(facts: Facts, look: Look) -> Parts:
 
 
 def _paused(facts: Facts, look: Look) -> Parts:
+    if "halted_by" in facts:
+        return _halted(facts, look)
     html = lines(
         f"⚠️ Entries are paused: {text(facts.get('reason', 'unknown'))} · {look.badge}",
         text(facts.get("advice", "")),
@@ -172,6 +175,14 @@ def _paused(facts: Facts, look: Look) -> Parts:
     )
     resume = [look.button("▶ Resume", Verb.RESUME)] if look.can_trade else []
     return html, rows_of([*resume, look.button("Health", Verb.SCREEN, "health")]), []
+
+
+def _halted(facts: Facts, look: Look) -> Parts:
+    html = lines(
+        f"⚠️ Everything is halted by user {text(facts['halted_by'])} · {look.badge}",
+        "No entries, no second legs, no repairs. A close that you confirm works.",
+    )
+    return html, halt_buttons(look), []
 
 
 def _state_buttons(look: Look) -> tuple[tuple[Button, ...], ...]:

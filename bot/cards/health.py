@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from bot.callbacks import Verb
 from bot.cards import numbers
 from bot.cards.card import Card
+from bot.cards.halt import halt_buttons
 from bot.cards.layout import folded, lines, rows_of, text
-from core.model.control import GLOBAL_SCOPE, TradingState
+from core.model.control import GLOBAL_SCOPE, HALT_KEY, TradingState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +90,8 @@ def _halts(halts: Sequence[Halt], look: Look) -> str:
 
 def _why(halt: Halt, look: Look) -> str:
     is_own = halt.by is not None and halt.by == look.user_id
-    return "paused by you" if is_own else text(halt.reason)
+    verb = "halted" if halt.key == HALT_KEY else "paused"
+    return f"{verb} by you" if is_own else text(halt.reason)
 
 
 def _scope(halt: Halt, look: Look) -> str:
@@ -126,14 +128,15 @@ def _life(health: Health, look: Look) -> str:
 
 
 def _buttons(health: Health, look: Look) -> tuple[tuple[Button, ...], ...]:
-    is_paused = any(halt.key == "pause" for halt in health.halts)
-    switch = (
-        look.button("▶ Resume", Verb.RESUME)
-        if is_paused
-        else look.button("⏸ Pause", Verb.PAUSE)
-    )
+    keys = {halt.key for halt in health.halts}
+    if HALT_KEY in keys:
+        switches = halt_buttons(look)
+    elif "pause" in keys:
+        switches = ((look.button("▶ Resume", Verb.RESUME),),)
+    else:
+        switches = ((look.button("⏸ Pause", Verb.PAUSE),),)
     return rows_of(
-        [switch] if look.can_trade else [],
+        *(switches if look.can_trade else ()),
         [
             look.button("🔄 Refresh", Verb.REFRESH),
             look.button("📈 Top", Verb.SCREEN, "top"),

@@ -24,7 +24,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "alerts": "what is pushed, from which spread",
     "health": "venues, scans, state of everything",
     "pause": "entries off; closing always works",
-    "resume": "entries on again",
+    "resume": "entries on again, a halt lifted",
+    "halt": "at once nothing automatic any more, repairs included",
     "help": "legend and commands",
     "start": "who you are and the state",
     "positions": "same as /pos",
@@ -116,13 +117,16 @@ def unknown_command_card(look: Look) -> Card:
     )
 
 
-def paused_card(look: Look, *, is_new: bool) -> Card:
+def paused_card(look: Look, *, is_new: bool, is_halted: bool = False) -> Card:
     """Return the answer to a pause."""
     first = "Entries are paused" if is_new else "Entries were paused already"
+    works = "Closing and repairs work."
+    if is_halted:
+        works = "Everything else is still halted, repairs too."
     return Card(
         html=lines(
             f"{first} · {look.badge}",
-            "Closing and repairs work. It lasts until you resume, restarts included.",
+            f"{works} It lasts until you resume, restarts included.",
         ),
         kind="paused",
         card_id=look.card_id,

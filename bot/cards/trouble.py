@@ -126,10 +126,11 @@ def _paused(error: errors.PausedError, look: Look) -> Words:
     ago = numbers.duration_text(look.now - error.since)
     since = f"since {error.since:%H:%M} UTC ({ago} ago)"
     is_person = error.reason.startswith("by ")
+    what = "Everything is halted" if error.is_halt else "Entries are paused"
     return Words(
-        f"Entries are paused {error.reason} {since}."
+        f"{what} {error.reason} {since}."
         if is_person
-        else f"Entries are paused {since}: {_ended(error.reason)}",
+        else f"{what} {since}: {_ended(error.reason)}",
         f"Closing works. {_NOTHING}",
         helps=("resume", "pos"),
     )

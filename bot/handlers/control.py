@@ -1,21 +1,25 @@
-"""Answer /start, /help, /health, /pause, /resume and what is not understood."""
+"""Answer /start, /help, /health, /pause, /halt, /resume and what nobody understands."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from bot.access import may_command
+from bot.cards import halt as halt_cards
 from bot.cards import health
 from bot.cards import help as help_cards
 from bot.cards.card import Reply
 from bot.handlers.screens import is_event, screen_behind
-from core.model.control import GLOBAL_SCOPE
+from core.model.control import GLOBAL_SCOPE, HALT_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from bot.access import Caller
     from bot.callbacks import Tap
     from bot.cards.card import Card
     from bot.handlers.desk import Desk
+    from core.model.control import Halt
     from core.model.units import MessageId
 
 
@@ -75,40 +79,72 @@ async def resume(
     return Reply(await _resumed(desk, caller))
 
 
+async def halt(
+    desk: Desk, caller: Caller, words: tuple[str, ...], message_id: MessageId
+) -> Reply:
+    """Stop everything automatic, repairs included; repeating is harmless."""
+    del words, message_id
+    met = await desk.engine.halt(caller.user_id, tells_owners=not caller.is_owner)
+    return Reply(halt_cards.halted_card(desk.look(caller), met))
+
+
 async def _paused(desk: Desk, caller: Caller) -> Card:
     is_new = await desk.engine.pause(caller.user_id)
-    return help_cards.paused_card(desk.look(caller), is_new=is_new)
+    is_halted = any(halt.key == HALT_KEY for halt in await _halts(desk))
+    look = desk.look(caller)
+    return help_cards.paused_card(look, is_new=is_new, is_halted=is_halted)
+
+
+async def _only_paused(desk: Desk, caller: Caller) -> Card:
+    """End a halt but leave entries off."""
+    was_halted = await desk.engine.only_pause(caller.user_id)
+    return halt_cards.only_paused_card(desk.look(caller), was_halted=was_halted)
 
 
 async def _resumed(desk: Desk, caller: Caller) -> Card:
-    """Lift the pause, and name what else keeps entries off."""
+    """Lift pause and halt, and name what else keeps entries off."""
+    was_halted = any(halt.key == HALT_KEY for halt in await _halts(desk))
     is_new = await desk.engine.resume(caller.user_id)
+    still_off = [halt.reason for halt in await _halts(desk)]
+    look = desk.look(caller)
+    if was_halted:
+        return halt_cards.lifted_card(look, still_off=still_off)
+    return help_cards.resumed_card(look, is_new=is_new, still_off=still_off)
+
+
+async def _halts(desk: Desk) -> list[Halt]:
+    """Return what holds everything back, not one venue or token."""
     halts = (await desk.engine.health()).halts
-    still_off = [halt.reason for halt in halts if halt.scope == GLOBAL_SCOPE]
-    return help_cards.resumed_card(
-        desk.look(caller), is_new=is_new, still_off=still_off
-    )
+    return [halt for halt in halts if halt.scope == GLOBAL_SCOPE]
 
 
 async def tap_pause(
     desk: Desk, caller: Caller, tap: Tap, message_id: MessageId
 ) -> Reply:
-    """Turn entries off from a button; the health card stays and shows it."""
-    return await _switched(desk, caller, tap, message_id, is_pause=True)
+    """Turn entries off from a button; the health card stays and shows it.
+
+    On a card that shows a halt the button says "Only pause" and ends the halt.
+    """
+    work = _only_paused if tap.arg == halt_cards.ONLY_PAUSE else _paused
+    return await _switched(desk, caller, tap, message_id, work)
 
 
 async def tap_resume(
     desk: Desk, caller: Caller, tap: Tap, message_id: MessageId
 ) -> Reply:
     """Turn entries on from a button; the health card stays and shows it."""
-    return await _switched(desk, caller, tap, message_id, is_pause=False)
+    return await _switched(desk, caller, tap, message_id, _resumed)
 
 
 async def _switched(
-    desk: Desk, caller: Caller, tap: Tap, message_id: MessageId, *, is_pause: bool
+    desk: Desk,
+    caller: Caller,
+    tap: Tap,
+    message_id: MessageId,
+    work: Callable[[Desk, Caller], Awaitable[Card]],
 ) -> Reply:
     screen = await screen_behind(desk, caller, tap, message_id)
-    card = await (_paused if is_pause else _resumed)(desk, caller)
+    card = await work(desk, caller)
     if screen.kind == "health":
         return Reply(await health_screen(desk, caller))
     return Reply(card, is_new=is_event(screen))

@@ -212,6 +212,7 @@ COMMANDS: Mapping[str, CommandRoute] = {
     "health": _route("health", control.show_health),
     "pause": _route("pause", control.pause, is_state_changing=True),
     "resume": _route("resume", control.resume, is_state_changing=True),
+    "halt": _route("halt", control.halt, is_state_changing=True),
     "help": _route("help", control.show_help),
     "start": _route("start", control.start),
     "positions": _route("positions", positions.positions),

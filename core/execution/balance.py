@@ -274,10 +274,17 @@ async def reduce(
     return GO
 
 
-async def is_halted(world: World, docket: Docket, leg: int) -> bool:
-    """Tell whether not even reduce-only orders may go to a leg's venue."""
+async def is_halted(
+    world: World, docket: Docket, leg: int, *, for_close: bool = False
+) -> bool:
+    """Tell whether not even reduce-only orders may go to a leg's venue.
+
+    A close goes on while a person has halted what is automatic: it is their own order.
+    """
     instrument = docket.trade.legs[leg - 1].instrument
-    state = await world.limits.state(instrument.venue_id, instrument.symbol)
+    state = await world.limits.state(
+        instrument.venue_id, instrument.symbol, for_close=for_close
+    )
     return state is TradingState.HALTED
 
 

@@ -103,7 +103,7 @@ async def _next_order(world: World, docket: Docket, held: Held) -> Draft | str:
     """Return the first leg's next order, or the plain reason why there is none."""
     trade = docket.trade
     for number in (1, 2):
-        if await is_halted(world, docket, number):
+        if await is_halted(world, docket, number, for_close=True):
             return HALTED
     if trade.steps >= len(BANDS):
         return _stopped(docket)
@@ -129,7 +129,7 @@ def _stopped(docket: Docket) -> str:
 async def _follow(world: World, docket: Docket, held: Held) -> timedelta:
     """Reduce the second leg to what the first still holds (T22)."""
     trade, now = docket.trade, world.clock.now()
-    if await is_halted(world, docket, 2):
+    if await is_halted(world, docket, 2, for_close=True):
         return await held_up(world, docket, HALTED)
     narrow = Docket(replace(trade, steps=0), docket.intents)
     order = await reducing_order(world, narrow, Slot(2, Purpose.CLOSE), held.difference)

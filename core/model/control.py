@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from core.model.trade import Trade
 from core.model.units import Base, UserId, VenueId
 
 
@@ -23,6 +24,8 @@ class TradingState(StrEnum):
 
 GLOBAL_SCOPE = "all"
 """Scope of everything; others are a venue id, or `venue:symbol`."""
+HALT_KEY = "halt"
+"""Key of the halt by which a person stops everything automatic, repairs included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,23 @@ class Halt:
 
     scope: str
     key: str
-    """What set it: pause, startup, attention:<trade>."""
+    """What set it: pause, halt, startup, attention:<trade>."""
     state: TradingState
     reason: str
     since: datetime
     by: UserId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """What a halt met."""
+
+    is_new: bool
+    """False if everything was halted already."""
+    moving: tuple[Trade, ...]
+    """Trades in the middle of something; a close that was confirmed goes on."""
+    resting: int
+    """Open pairs, which stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ from core import errors
 from core.engine import Engine, EngineFacts, Quote, TokenView
 from core.model.control import (
     GLOBAL_SCOPE,
+    HALT_KEY,
     Halt,
+    Halted,
     Preferences,
     TradingState,
 )
@@ -305,6 +307,8 @@ class ScriptedEngine(Engine):
     trades: dict[TradeId, Trade] = field(default_factory=dict)
     quotes: dict[str, StoredQuote] = field(default_factory=dict)
     halts: tuple[Halt, ...] = ()
+    owners_told: bool = False
+    """Whether the last halt was told to the owners."""
     wishes: Preferences = field(
         default_factory=lambda: Preferences(FACTS.alert_spread_per_hour)
     )
@@ -348,6 +352,8 @@ class ScriptedEngine(Engine):
     async def health(self) -> Health:
         """Return four fine venues and the halts."""
         state = TradingState.REDUCING if self.halts else TradingState.ACTIVE
+        if any(halt.state is TradingState.HALTED for halt in self.halts):
+            state = TradingState.HALTED
         return Health(
             at=self.clock.now(),
             mode=self.facts.mode,
@@ -532,10 +538,31 @@ class ScriptedEngine(Engine):
         return True
 
     async def resume(self, user_id: UserId) -> bool:
-        """Lift the halt of a pause, and no other."""
+        """Lift a person's halts, and no other."""
         del user_id
         before = self.halts
-        self.halts = tuple(halt for halt in before if halt.key != "pause")
+        self.halts = tuple(h for h in before if h.key not in {"pause", HALT_KEY})
+        return self.halts != before
+
+    async def halt(self, user_id: UserId, *, tells_owners: bool) -> Halted:
+        """Halt everything."""
+        self.owners_told = tells_owners
+        is_new = all(halt.key != HALT_KEY for halt in self.halts)
+        reason, now = f"halted by user {user_id}", self.clock.now()
+        halt = Halt(
+            GLOBAL_SCOPE, HALT_KEY, TradingState.HALTED, reason, now, by=user_id
+        )
+        if is_new:
+            self.halts = (*self.halts, halt)
+        trades = [one for one in self.trades.values() if not one.state.is_terminal]
+        moving = tuple(one for one in trades if one.state is not TradeState.OPEN)
+        return Halted(is_new, moving, len(trades) - len(moving))
+
+    async def only_pause(self, user_id: UserId) -> bool:
+        """Leave a pause of a halt."""
+        await self.pause(user_id)
+        before = self.halts
+        self.halts = tuple(halt for halt in before if halt.key != HALT_KEY)
         return self.halts != before
 
     async def preferences(self) -> Preferences:

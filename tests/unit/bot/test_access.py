@@ -166,6 +166,20 @@ def test_a_clock_that_steps_back_gives_nothing_away() -> None:
     assert isinstance(judge(TYPED, PEOPLE, pace, 50.0), Refusal)
 
 
+def test_anyone_known_may_halt_at_any_pace_but_only_owners_resume() -> None:
+    """Whoever sees a fire may pull the brake; letting go is for who trades."""
+    pace = Pace()
+    for _ in range(11):
+        judge(replace(TYPED, command="top"), PEOPLE, pace, 0.0)
+
+    verdict = judge(replace(TYPED, command="halt"), PEOPLE, pace, 0.0)
+
+    assert isinstance(verdict, Caller)
+    assert may_command("halt", Role.VIEWER)
+    assert not may_command("resume", Role.VIEWER)
+    assert not may_tap(Verb.PAUSE, Role.VIEWER)
+
+
 @pytest.mark.parametrize(
     "command", ["open", "close", "alerts", "pause", "resume", "anything"]
 )

@@ -19,7 +19,7 @@ from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import AlertDelivery, Halt, TradingState
 from core.model.instrument import AbsenceReason, LeftOut
 from core.model.trade import TradeState
-from core.model.units import Base, MessageId
+from core.model.units import Base, MessageId, TradeId
 from tests.fakes.chat import ANNA, BERT, VERA, Chat, Message
 from tests.fakes.engine import lists_of, open_plan, pair, scan_of, trade_of
 from tests.fakes.objects import BINANCE, EXTENDED, LIGHTER
@@ -27,7 +27,6 @@ from tests.fakes.runtime import START
 
 if TYPE_CHECKING:
     from bot.access import Caller
-    from core.model.units import TradeId
 
 NAMES = ("HYPE", "币安人生", "FARTCOINISLONG", *(f"T{number}" for number in range(20)))
 
@@ -773,6 +772,104 @@ async def test_pause_on_the_health_card_shows_on_the_health_card(chat: Chat) -> 
     assert "▶ Resume" in paused.labels
 
 
+async def test_a_halt_says_what_stopped_and_offers_only_pause(chat: Chat) -> None:
+    """A brake pulled by mistake is let go half way with one tap."""
+    _hold(chat, "WIF", "trade901")
+    _hold(chat, "HYPE", "trade900")
+    opening = chat.engine.trades[TradeId("trade900")]
+    halfway = replace(opening, state=TradeState.LEG1)
+    chat.engine.trades[TradeId("trade900")] = halfway
+
+    card = await chat.type("/halt")
+
+    assert card.first_line == "⛔ Everything is halted · 🧪 PAPER"
+    assert "Stopped: entries, second legs, top-ups, repairs." in card.text
+    assert "was opening: its second leg is not sent" in card.text
+    assert "1 open pair stays as it is." in card.text
+    assert not chat.engine.owners_told
+    again = await chat.type("/halt")
+    assert again.first_line == "⛔ Everything was halted already · 🧪 PAPER"
+    paused = await chat.tap(again, "⏸ Only pause")
+    assert paused.first_line == "The halt is over, entries stay paused · 🧪 PAPER"
+    assert [halt.key for halt in chat.engine.halts] == ["pause"]
+
+
+async def test_a_halt_tells_which_pair_goes_on_and_which_may_stand_alone(
+    chat: Chat,
+) -> None:
+    """A close is the owner's own order; a repair is not."""
+    for base, trade_id, state in (
+        ("WIF", "trade901", TradeState.CLOSE1),
+        ("HYPE", "trade900", TradeState.REBALANCE),
+    ):
+        _hold(chat, base, trade_id)
+        trade = chat.engine.trades[TradeId(trade_id)]
+        chat.engine.trades[TradeId(trade_id)] = replace(trade, state=state)
+
+    card = await chat.type("/halt")
+
+    assert "the close that was confirmed goes on" in card.text
+    assert "was being made equal: one leg may stand alone now" in card.text
+
+
+async def test_a_viewer_may_halt_but_not_let_go(chat: Chat) -> None:
+    """Owners are told, and the viewer sees no way back."""
+    card = await chat.type("/halt", VERA)
+
+    assert card.first_line.startswith("⛔ Everything is halted")
+    assert "until an owner resumes" in card.text
+    assert chat.engine.owners_told
+    assert card.labels == ["Positions"]
+    await chat.press(card, Tap(Verb.PAUSE, card.card.card_id or "", "only"), VERA)
+    assert chat.toast == "View only"
+    assert [halt.key for halt in chat.engine.halts] == ["halt"]
+
+
+async def test_resume_lifts_the_halt_and_the_pause_and_says_so(chat: Chat) -> None:
+    """Repairs start again at once: that must not come as a surprise."""
+    await chat.type("/halt")
+    paused = await chat.type("/pause")
+    assert "Everything else is still halted, repairs too." in paused.text
+
+    card = await chat.type("/resume")
+
+    assert card.first_line == "The halt is over · 🧪 PAPER"
+    assert "Entries are on again." in card.text
+    assert "Repairs go on now" in card.text
+    assert chat.engine.halts == ()
+
+
+async def test_only_pause_after_the_halt_is_over_says_so(chat: Chat) -> None:
+    """An old card must not claim what did not happen."""
+    card = await chat.type("/halt")
+    await chat.type("/resume")
+
+    late = await chat.tap(card, "⏸ Only pause")
+
+    assert late.first_line == "Nothing was halted; entries are paused · 🧪 PAPER"
+
+
+async def test_the_health_card_shows_a_halt_and_both_ways_out(chat: Chat) -> None:
+    """HALTED in the first line, by whom below, buttons at hand."""
+    await chat.type("/halt")
+
+    card = await chat.type("/health")
+
+    assert card.first_line == "4 of 4 venues fine · HALTED · 🧪 PAPER"
+    assert "Halted: halted by you" in card.text
+    paused = await chat.tap(card, "⏸ Only pause")
+    assert paused.first_line == "4 of 4 venues fine · REDUCING · 🧪 PAPER"
+
+
+async def test_a_refusal_while_halted_names_the_halt(chat: Chat) -> None:
+    """The word paused would hide that repairs are off too."""
+    chat.engine.refuses = errors.PausedError("by you", START, is_halt=True)
+
+    card = await chat.type("/open HYPE 500")
+
+    assert card.first_line.startswith("Everything is halted by you since 21:52 UTC")
+
+
 # --- routes ---------------------------------------------------------------------------
 
 
@@ -818,6 +915,7 @@ async def test_a_viewer_cannot_reach_owners_screens_by_a_forged_argument(
 START_SCREENS = ["/start", "/help", "/top", "/matrix", "/matrix HYPE", "/matrix RARE"]
 START_SCREENS += ["/open", "/open HYPE", "/open NOPE", "/pos", "/pos HYPE", "/close"]
 START_SCREENS += ["/alerts", "/health", "/pause", "/resume", "/alerts mute HYPE"]
+START_SCREENS += ["/halt"]
 
 
 class Crawler:

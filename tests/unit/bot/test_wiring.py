@@ -8,6 +8,8 @@ import pytest
 from bot.settings import KNOWN_VENUES, Settings, load_settings
 from bot.wiring import running, scanning
 from core.errors import StorageError
+from core.model.control import TradingState
+from core.model.units import UserId
 from core.venues.catalog import VENUES
 from sandbox.app import SandboxServer
 
@@ -123,6 +125,28 @@ async def test_the_bot_starts_again_where_it_was(
     async with running(settings) as again:
         health = await again.engine.health()
         assert any(halt.key == "pause" for halt in health.halts)
+
+
+async def test_a_halt_by_a_viewer_reaches_the_owners_and_survives_a_restart(
+    box: SandboxServer, tmp_path: Path
+) -> None:
+    """Who pulls the brake may not be who must look."""
+    settings = settings_for(box, tmp_path)
+    async with running(settings) as bot:
+        await asyncio.wait_for(box.telegram.ready.wait(), 10)
+        met = await bot.engine.halt(UserId(99), tells_owners=True)
+        assert met.is_new
+        assert not (await bot.engine.halt(UserId(99), tells_owners=True)).is_new
+        await box.telegram.wait_message(ANNA, "Everything is halted by user 99")
+    async with running(settings) as again:
+        health = await again.engine.health()
+        assert health.trading is TradingState.HALTED
+        assert await again.engine.only_pause(UserId(ANNA))
+        keys = {halt.key for halt in (await again.engine.health()).halts}
+        assert "pause" in keys
+        assert "halt" not in keys
+        assert await again.engine.resume(UserId(ANNA))
+        assert not await again.engine.only_pause(UserId(ANNA))
 
 
 async def test_the_process_is_up_and_sees_the_market_without_telegram(

@@ -11,7 +11,13 @@ from decimal import Decimal
 import pytest
 
 from core.model.alert import AlertKind, AlertLevel
-from core.model.control import GLOBAL_SCOPE, Cooldown, Halt, TradingState
+from core.model.control import (
+    GLOBAL_SCOPE,
+    HALT_KEY,
+    Cooldown,
+    Halt,
+    TradingState,
+)
 from core.model.intent import IntentState, Purpose
 from core.model.trade import TradeState
 from core.model.units import OrderSide, TradeId
@@ -619,6 +625,55 @@ async def test_a_pause_does_not_stop_a_close() -> None:
     trade = await stage.close()
 
     assert trade.state is TradeState.CLOSED
+
+
+def halt_by_hand(stage: Stage) -> None:
+    """Do what /halt does."""
+    halt = Halt(GLOBAL_SCOPE, HALT_KEY, TradingState.HALTED, "by you", START)
+    stage.journal.halt_rows["all", HALT_KEY] = halt
+
+
+async def test_a_confirmed_close_works_while_everything_is_halted() -> None:
+    """The halt is for what the bot does by itself; a person may always get out."""
+    stage = Stage()
+    await stage.open()
+    halt_by_hand(stage)
+
+    trade = await stage.close()
+
+    assert trade.state is TradeState.CLOSED
+    assert stage.held == (ZERO, ZERO)
+
+
+async def test_a_halt_between_the_legs_sends_nothing_more_and_calls_a_person() -> None:
+    """What /halt leaves standing alone must never be silent."""
+    stage = Stage()
+    stage.first.before_submit = lambda _: halt_by_hand(stage)
+    trade = stage.confirmed()
+
+    await stage.play(stage.execution.drive(trade.trade_id), limit=timedelta(minutes=2))
+
+    assert stage.held == (TEN, ZERO)
+    assert len(stage.first.submits) + len(stage.second.submits) == 1
+    assert stage.trade.needs_attention
+    assert stage.alerts(AlertKind.NOT_HEDGED)
+
+
+async def test_a_repair_goes_on_once_the_halt_is_lifted() -> None:
+    """Resume must not need a restart."""
+    stage = Stage()
+    stage.first.before_submit = lambda _: halt_by_hand(stage)
+    trade = stage.confirmed()
+
+    async def resume_later() -> None:
+        await stage.clock.sleep(timedelta(minutes=2))
+        stage.first.before_submit = lambda _: None
+        stage.journal.halt_rows.pop(("all", HALT_KEY))
+
+    await stage.play(_both(stage.execution.drive(trade.trade_id), resume_later()))
+
+    assert stage.state is TradeState.ABORTED
+    assert stage.held == (ZERO, ZERO)
 
 
 async def test_a_close_needs_no_free_margin_spread_or_listing() -> None:

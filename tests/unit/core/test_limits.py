@@ -15,7 +15,7 @@ from core.limits import (
     pair_of,
     strictest,
 )
-from core.model.control import GLOBAL_SCOPE, Cooldown, Halt, TradingState
+from core.model.control import GLOBAL_SCOPE, HALT_KEY, Cooldown, Halt, TradingState
 from core.model.intent import Purpose
 from core.model.trade import TradeState
 from tests.fakes.objects import BINANCE, HYPERLIQUID
@@ -81,6 +81,42 @@ async def test_the_gate_lets_only_reductions_through_a_pause(
     refusal = await stage.world.limits.gate(order)
 
     assert (refusal is None) is passes
+
+
+@pytest.mark.parametrize(
+    ("purpose", "passes"),
+    [
+        (Purpose.ENTRY, False),
+        (Purpose.TOPUP, False),
+        (Purpose.TRIM, False),
+        (Purpose.UNWIND, False),
+        (Purpose.CLOSE, True),
+    ],
+)
+async def test_a_persons_halt_stops_all_but_a_persons_close(
+    purpose: Purpose, *, passes: bool
+) -> None:
+    """Nothing automatic leaves, yet a hand on the close button is obeyed."""
+    stage = Stage()
+    by_hand = halt(GLOBAL_SCOPE, TradingState.HALTED, HALT_KEY)
+    stage.journal.halt_rows["all", HALT_KEY] = by_hand
+    order = replace(ORDER, purpose=purpose, is_reduce_only=purpose.is_reduce_only)
+
+    refusal = await stage.world.limits.gate(order)
+
+    assert (refusal is None) is passes
+
+
+async def test_a_banned_venue_refuses_a_close_also_while_a_person_halts() -> None:
+    """The venue's own halt is not the person's to overrule."""
+    stage = Stage()
+    by_hand = halt(GLOBAL_SCOPE, TradingState.HALTED, HALT_KEY)
+    stage.journal.halt_rows["all", HALT_KEY] = by_hand
+    banned = halt(ORDER.venue_id, TradingState.HALTED, "ban")
+    stage.journal.halt_rows[ORDER.venue_id, "ban"] = banned
+    close = replace(ORDER, purpose=Purpose.CLOSE, is_reduce_only=True)
+
+    assert await stage.world.limits.gate(close) is not None
 
 
 async def test_a_second_leg_may_follow_while_positions_are_still_checked() -> None:
