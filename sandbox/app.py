@@ -10,11 +10,14 @@ from aiohttp import web
 import sandbox.telegram
 from sandbox.clock import SandboxClock
 from sandbox.control import Control
+from sandbox.control_accounts import AccountControl
+from sandbox.keeping import AccountsFile
 from sandbox.reception import Reception
 from sandbox.venues.world import World
 
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
     from types import TracebackType
 
@@ -34,6 +37,7 @@ class Parts:
     world: World
     reception: Reception
     control: Control
+    accounts: AccountControl
     telegram: TelegramStandIn
 
 
@@ -53,7 +57,8 @@ def build_app(
         clock: the one clock of everything inside.
         seed: the same seed gives the same market at the same moment.
         extra_tokens: made-up tokens on all four venues, for measuring.
-        state_dir: where Telegram keeps its chats; None keeps nothing.
+        state_dir: where Telegram keeps its chats and venues their accounts; None
+            keeps nothing.
     """
     app = web.Application(client_max_size=64 * 1024**2)
     world = World(clock, seed=seed, extra_tokens=extra_tokens)
@@ -61,11 +66,30 @@ def build_app(
     control = Control(reception)
     app.router.add_route("*", r"/venue/{venue}/{path:.*}", reception.handle)
     app.add_routes(control.routes())
+    accounts = AccountControl(reception)
+    app.add_routes(accounts.routes())
+    if state_dir is not None:
+        app.cleanup_ctx.append(_keep_accounts(reception, state_dir))
     telegram = sandbox.telegram.mount(
         app, clock=clock, token=PRETEND_TOKEN, state_dir=state_dir
     )
-    app[PARTS] = Parts(clock, world, reception, control, telegram)
+    app[PARTS] = Parts(clock, world, reception, control, accounts, telegram)
     return app
+
+
+def _keep_accounts(
+    reception: Reception, folder: Path
+) -> Callable[[web.Application], AsyncIterator[None]]:
+    """Return what reads the accounts at the start and writes them at every change."""
+
+    async def keep(_app: web.Application) -> AsyncIterator[None]:
+        file = AccountsFile(reception.desks, folder)
+        await file.start()
+        reception.saved = file.save
+        yield
+        await file.save()
+
+    return keep
 
 
 class SandboxServer:
@@ -154,6 +178,11 @@ class SandboxServer:
     def control(self) -> Control:
         """Return the control plane, to call without HTTP."""
         return self._parts.control
+
+    @property
+    def accounts(self) -> AccountControl:
+        """Return the true accounts, to look at and to tamper with."""
+        return self._parts.accounts
 
     @property
     def reception(self) -> Reception:

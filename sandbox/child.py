@@ -6,6 +6,7 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING, Final
 
+from sandbox.venues.keys import live_environment
 from sandbox.venues.listings import VENUES
 
 if TYPE_CHECKING:
@@ -28,11 +29,24 @@ _KEPT_PREFIXES: Final = ("CARRY_ALERT_", "CARRY_ALLOW_", "CARRY_LOG_", "CARRY_MA
 
 
 def child_environment(
-    inherited: Mapping[str, str], *, url: str, token: str, data_dir: Path
+    inherited: Mapping[str, str],
+    *,
+    url: str,
+    token: str,
+    data_dir: Path,
+    live: bool = False,
 ) -> dict[str, str]:
     """Return the environment that points a bot here and nowhere else.
 
     The caller's own thresholds, size and scan interval are kept.
+
+    Args:
+        inherited: what the caller's own environment holds.
+        url: where the sandbox is.
+        token: what opens its Telegram.
+        data_dir: where the bot keeps its files.
+        live: whether the bot trades on the sandbox's accounts, with their keys, rather
+            than on paper.
     """
     kept = {
         name: value
@@ -51,10 +65,11 @@ def child_environment(
             "CARRY_TELEGRAM_API_URL": f"{url}/telegram",
             "CARRY_OWNER_IDS": "1001",
             "CARRY_VIEWER_IDS": "1002",
-            "CARRY_MODE": "paper",
+            "CARRY_MODE": "live" if live else "paper",
             "CARRY_DATA_DIR": str(data_dir),
             "CARRY_ENV_FILE": "",
         }
+        | (live_environment() if live else {})
     )
 
 

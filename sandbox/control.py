@@ -4,7 +4,8 @@
     GET    time      POST time            {"set_ms"} {"advance_s"} {"speed"}
     GET    requests  DELETE requests      the last 5000 requests to the venues
     GET    faults    DELETE faults
-    POST   faults    {"venue", "endpoint", "kind", "times": 1, "after": 0, "param"}
+    POST   faults    {"venue", "endpoint", "kind", "times": 1, "after": 0, "param",
+                      "before": false, "client_id"}
     POST   latency   {"ms", "venue"?}
     POST   rate      {"token", "venue", "hourly"}       null lets it move again
     POST   interval  {"token", "venue", "hours"}
@@ -17,7 +18,9 @@
 
 An endpoint is the path after the version (premiumIndex, info/markets) or a
 Hyperliquid `type`; faults also match by its end, "*" is any, and "times": null lasts
-until cleared. Bad input is answered with status 400 and {"error": ...}.
+until cleared. Purposes (@order, @find, ...), `before` and the kinds that change what a
+venue does are told in `faults` and `scripting`; the accounts' own control plane is
+`control_accounts`. Bad input is answered with status 400 and {"error": ...}.
 """
 
 from __future__ import annotations
@@ -170,7 +173,8 @@ class Control:
         ]
 
     def _list_faults(self) -> list[dict[str, Any]]:
-        shown = ("venue", "endpoint", "kind", "times", "after", "param")
+        shown = ("venue", "endpoint", "kind", "times", "after", "param", "before",
+                 "client_id")  # fmt: skip
         return [
             {name: getattr(fault, name) for name in shown}
             for fault in self._reception.faults.active
@@ -185,6 +189,8 @@ class Control:
             times=None if times is None else int(times),
             after=words.whole("after", 0),
             param=words.any("param", None),
+            before=words.any("before", default=False) is True,
+            client_id=words.any("client_id", None),
         )
 
     def _latency(self, words: Words) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sandbox.venues.world import World
 
 REQUESTS_KEPT: Final = 5000
+BODY_KEPT: Final = 4000
 _FORMS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
@@ -53,6 +54,8 @@ class Seen:
     """What a request with a key is for, e.g. @order; see `sandbox.faults`."""
     client_id: str | None = None
     """The client order id that it names."""
+    body: str = ""
+    """What a writing request with a key carried."""
 
 
 @dataclass(slots=True)
@@ -136,6 +139,9 @@ class Reception:
             request.headers.get("User-Agent", ""),
             purposes=(tuple(sorted(private.purposes(ask))) if is_private else ()),
             client_id=private.client_id(ask) if is_private else None,
+            body=(
+                ask.raw_body[:BODY_KEPT].decode(errors="replace") if is_private else ""
+            ),
         )
         self.requests.append(seen)
         return seen

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field, fields
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final, TypeVar
 
+from sandbox.venues.wire import exact
+
 START_BALANCE: Final = Decimal(5000)
 ZERO: Final = Decimal(0)
 BUY: Final = 1
@@ -195,7 +197,7 @@ class Account:
 
 def freeze(account: Account) -> dict[str, Any]:
     """Return the account as JSON values; decimals become text."""
-    plain: dict[str, Any] = _plain(asdict(account))
+    plain: dict[str, Any] = as_json(asdict(account))
     return {"version": _VERSION, **plain}
 
 
@@ -220,13 +222,14 @@ def thaw(kept: dict[str, Any]) -> Account:
     return account
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON
+def as_json(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return records without decimals, which become plain text."""
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        return exact(value)
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: as_json(one) for name, one in value.items()}
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [as_json(one) for one in value]
     return value
 
 

@@ -221,7 +221,7 @@ class Desk:
             view: `positions` or `balance`.
         """
         lag_ms = self.lag(view)
-        if not lag_ms:
+        if not lag_ms or not self.past:
             return self.now()
         until_ms = self.now_ms() - lag_ms
         old = [one for one in self.past if one.since_ms <= until_ms]
