@@ -7,22 +7,21 @@ liquid and whose unit prices agree. The spread is signed and never made positive
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import permutations
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.model.instrument import TokenStatus
-from core.model.opportunity import Opportunity, Skip, SkipReason
+from core.model.opportunity import Opportunity, Skip, SkipReason, prices_agree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from decimal import Decimal
 
     from core.model.instrument import TokenRow
     from core.model.market import FundingSnapshot
     from core.model.units import Base, VenueId
 
-MAX_PRICE_RATIO = Decimal("1.03")
-"""Higher unit price over lower: whichever venue is first, the answer is the same."""
+__all__ = ["Gates", "best_pair", "judge", "prices_agree", "rank"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +175,6 @@ def _unlisted(row: TokenRow) -> Skip:
     others = ", ".join(f"{v}: {why}" for v, why in row.absences.items())
     detail = f"only on {venue_id}" + (f" ({others})" if others else "")
     return Skip(row.base, SkipReason.SINGLE_VENUE, detail, venue_id)
-
-
-def prices_agree(first: Decimal, second: Decimal) -> bool:
-    """Tell whether two unit prices can be those of one asset (0.97 to 1.03)."""
-    low, high = sorted((first, second))
-    return low > 0 and high / low <= MAX_PRICE_RATIO
 
 
 def _prices_agree(first: FundingSnapshot, second: FundingSnapshot) -> bool:

@@ -14,7 +14,7 @@ from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
 from bot.cards.shown import ShownRow, pack_rows, pair_row
 from bot.cards.venues import venue_line
 from core.model.instrument import AbsenceReason, TokenStatus
-from core.model.opportunity import Opportunity, SkipReason
+from core.model.opportunity import Opportunity, SkipReason, prices_agree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -223,14 +223,28 @@ def _pairs(
     made = (
         Opportunity(facts.row.base, *sorted(pair, key=lambda one: one.rate.per_hour))
         for pair in combinations(sides, 2)
+        if _is_one_coin(*pair)
     )
     return sorted(made, key=lambda pair: -pair.spread_per_hour)[:MAX_PAIR_ROWS]
 
 
+def _is_one_coin(one: FundingSnapshot, other: FundingSnapshot) -> bool:
+    """Tell whether both prices can be those of one asset; two coins share a name."""
+    if one.mark_price is None or other.mark_price is None:
+        return False
+    return prices_agree(one.mark_price, other.mark_price)
+
+
 def _skips(facts: TokenFacts) -> Sequence[Skip]:
-    skips = facts.result.skips if facts.result else ()
+    """Return why contracts in use were skipped; a twin left out says nothing here."""
+    used = {venue: one.symbol for venue, one in facts.row.instruments.items()}
     return [
-        one for one in skips if one.base == facts.row.base and one.venue_id is not None
+        skip
+        for skip in (facts.result.skips if facts.result else ())
+        if skip.base == facts.row.base
+        and skip.venue_id is not None
+        and skip.venue_id in used
+        and skip.symbol in {None, used[skip.venue_id]}
     ]
 
 
@@ -295,7 +309,18 @@ def _holes(
             said.append(f"{look.code(venue_id)} {_ABSENT[absent]}")
         elif venue_id not in found:
             said.append(f"{look.code(venue_id)} no fresh rate")
+    said += [_skipped(skip, look) for skip in _mismatches(facts)]
     return text(" · ".join(said))
+
+
+def _mismatches(facts: TokenFacts) -> Sequence[Skip]:
+    return [
+        skip
+        for skip in (facts.result.skips if facts.result else ())
+        if skip.base == facts.row.base
+        and skip.reason is SkipReason.PRICE_MISMATCH
+        and skip.venue_id is None
+    ]
 
 
 def _skipped(skip: Skip, look: Look) -> str:

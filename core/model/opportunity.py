@@ -13,6 +13,15 @@ from core.model.market import FundingSnapshot
 from core.model.trouble import Trouble
 from core.model.units import HOURS_PER_YEAR, Base, VenueId
 
+MAX_PRICE_RATIO = Decimal("1.03")
+"""Higher unit price over lower: whichever venue is first, the answer is the same."""
+
+
+def prices_agree(first: Decimal, second: Decimal) -> bool:
+    """Tell whether two unit prices can be those of one asset (0.97 to 1.03)."""
+    low, high = sorted((first, second))
+    return low > 0 and high / low <= MAX_PRICE_RATIO
+
 
 class SkipReason(StrEnum):
     """Fixed list of reasons; `scan --json` prints these words."""
