@@ -360,15 +360,25 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, **settings: object) -> AsyncIterator[House]:
+async def open_house(
+    folder: Path,
+    *,
+    at_ms: int = START_MS,
+    prepare: Callable[[SandboxServer], None] | None = None,
+    **settings: object,
+) -> AsyncIterator[House]:
     """Open a sandbox and a bot on it; what the bot ever sent is checked at the end.
 
     Args:
         folder: where the bot keeps its files.
+        at_ms: the moment the story begins.
+        prepare: changes the sandbox before the bot sees it.
         settings: names and values without prefix, over those every test uses.
     """
-    still = SandboxClock(fixed_ms=START_MS)
+    still = SandboxClock(fixed_ms=at_ms)
     async with SandboxServer(still) as box:
+        if prepare is not None:
+            prepare(box)
         box.telegram.flood_control = False
         box.telegram.add_user(BEN, "Ben", "owner")
         for user in (ANNA, BEN, VERA):

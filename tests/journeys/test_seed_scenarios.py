@@ -156,3 +156,27 @@ async def test_a_side_of_unknown_volume_is_marked_or_left_out(tmp_path: Path) ->
             pair.long.instrument.venue_id,
             pair.short.instrument.venue_id,
         }
+
+
+async def test_two_coins_of_one_name_are_never_a_pair(house: House) -> None:
+    """ACE is 0.56 dollars on one venue and 3.98 on the other: the best of all spreads.
+
+    Neither list, card nor command offers it.
+    """
+    assert house.ranked("ACE") is None
+    assert reasons(house, "ACE") == {SkipReason.PRICE_MISMATCH}
+    card = await house.say("/matrix ACE")
+    assert "unit price 0.56007931 on Binance against 3.9777399465 on Extended" in (
+        card.text
+    )
+    assert not [one for one in card.buttons if "Open" in one.label]
+    assert "ACE cannot be paired now" in (await house.say("/open ACE")).text
+
+
+async def test_a_second_contract_of_a_token_does_not_hide_the_first(
+    house: House,
+) -> None:
+    """Binance lists BTC in USDC and as a dated future too; BTC has six pairs."""
+    card = await house.say("/matrix BTC")
+    assert len([line for line in card.text.splitlines() if line[2:3] == ">"]) == 6
+    assert "2026-12" not in card.text
