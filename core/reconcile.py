@@ -52,6 +52,8 @@ PAID_LATE = timedelta(hours=2)
 RECENT = 50
 CLOSED_BY_HAND = "both legs were closed at the venues, not by me"
 CHECKING = "positions are being checked after a start"
+TOLD_LATE = timedelta(hours=24)
+"""How long after a payment an earlier one may still become known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,11 +328,18 @@ class Reconciler:
             ours = [trade for trade in trades if _leg_on(trade, venue_id) is not None]
             if not ours:
                 continue
-            since = min([await self._known_until(trade, venue_id) for trade in ours])
+            known = [
+                paid
+                for trade in ours
+                for paid in await self._world.trades.payments_of(trade.trade_id)
+                if paid.venue_id == venue_id
+            ]
+            since = min(_missing_from(trade, known) for trade in ours)
             payments = await asked(venue.payments(since))
             mine = _with_trades(payments or (), ours)
-            if mine:
-                count += await self._world.trades.book_payments(mine)
+            fresh = [paid for paid in mine if paid not in known]
+            if fresh:
+                count += await self._world.trades.book_payments(fresh)
         return count
 
     async def _earning(self) -> tuple[Trade, ...]:
@@ -344,17 +353,18 @@ class Reconciler:
         ]
         return (*await self._world.trades.trades_in_progress(), *ended)
 
-    async def _known_until(self, trade: Trade, venue_id: VenueId) -> datetime:
-        """Return the moment after which payments may be new or still estimated."""
-        known = [
-            paid
-            for paid in await self._world.trades.payments_of(trade.trade_id)
-            if paid.venue_id == venue_id
-        ]
-        guessed = [paid.pay_at for paid in known if paid.is_estimated]
-        if guessed:
-            return min(guessed) - timedelta(seconds=1)
-        return max((paid.pay_at for paid in known), default=trade.created_at)
+
+def _missing_from(trade: Trade, known: Iterable[Payment]) -> datetime:
+    """Return the moment after which a trade's payments may be new or still estimated.
+
+    A venue may tell a payment after a later one (its rates were not readable, the
+    interval had changed), so a whole day is looked through again.
+    """
+    own = [paid for paid in known if paid.trade_id == trade.trade_id]
+    guessed = [paid.pay_at for paid in own if paid.is_estimated]
+    newest = max((paid.pay_at for paid in own), default=trade.created_at)
+    since = min([newest - TOLD_LATE, *(at - timedelta(seconds=1) for at in guessed)])
+    return max(since, trade.created_at - timedelta(seconds=1))
 
 
 def _leg_on(trade: Trade, venue_id: VenueId) -> TradeLeg | None:

@@ -455,6 +455,21 @@ async def test_an_estimated_payment_is_corrected_when_it_settles() -> None:
     assert (paid.amount_usd, paid.is_estimated) == (Decimal("-0.12"), False)
 
 
+async def test_a_payment_that_is_told_after_a_later_one_is_not_lost() -> None:
+    """The venue's interval shrank unseen: 1 h becomes known after 2 h was booked."""
+    stage = Stage()
+    trade = await stage.open()
+    one, two = (trade.created_at + timedelta(hours=each) for each in (1, 2))
+    stage.first.paid = [payment(stage.first, two, "0.20")]
+    await stage.play(stage.reconciler.book_funding())
+    stage.first.paid.append(payment(stage.first, one, "0.10"))
+
+    assert await stage.play(stage.reconciler.book_funding()) == 1
+
+    booked = await stage.journal.payments_of(TRADE)
+    assert sum(paid.amount_usd for paid in booked) == Decimal("0.30")
+
+
 async def test_a_payment_from_before_the_trade_is_not_its_income() -> None:
     """The account may have held the symbol before."""
     stage = Stage()
