@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 HIDDEN = "[hidden]"
 QUIET = ("httpx", "httpcore", "ccxt", "apscheduler", "telegram", "aiosqlite", "asyncio")
 """Libraries that log addresses (httpx: with the bot token) or keys below WARNING."""
+_SIGNED = re.compile(r"\b((?:signature|auth)=)[^\s&\"']+")
+"""What a signed address proves; good for a replay while it is fresh."""
 _TOKEN = re.compile(r"(?<![\w])(bot)?\d{5,20}:[A-Za-z0-9_-]{20,}")
 
 
@@ -24,13 +26,15 @@ class Redactor:
     """Replaces secrets in text."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = sorted({each for each in secrets if each}, key=len)[::-1]
+        longest_first = sorted({each for each in secrets if each}, key=len)[::-1]
+        known = "|".join(re.escape(each) for each in longest_first)
+        self._known = re.compile(known, re.IGNORECASE) if known else None
 
     def clean(self, text: str) -> str:
-        """Return the text without the known secrets and anything like a bot token."""
-        for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
-        return _TOKEN.sub(HIDDEN, text)
+        """Return the text without the known secrets, bot tokens and signatures."""
+        if self._known is not None:
+            text = self._known.sub(HIDDEN, text)
+        return _SIGNED.sub(rf"\1{HIDDEN}", _TOKEN.sub(HIDDEN, text))
 
 
 class RedactingFormatter(logging.Formatter):

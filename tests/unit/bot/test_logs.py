@@ -47,6 +47,23 @@ def test_secrets_are_hidden_in_text_arguments_and_tracebacks(
     assert printed.getvalue().count("[hidden]") >= 2
 
 
+def test_keys_are_hidden_in_capitals_and_with_a_prefix_too(
+    printed: io.StringIO,
+) -> None:
+    """Libraries write the same key in other letters."""
+    logging.getLogger("test").warning("0x%s and %s", CANARY.upper(), CANARY)
+
+    assert "7f2c9" not in printed.getvalue().lower()
+    assert "0x[hidden] and [hidden]" in printed.getvalue()
+
+
+def test_what_signs_an_address_is_hidden(printed: io.StringIO) -> None:
+    """A signed request can be sent again by whoever reads it in time."""
+    logging.getLogger("test").info("GET /x?symbol=A&signature=ab12&auth=1:2:ff at 3")
+
+    assert "symbol=A&signature=[hidden]&auth=[hidden] at 3" in printed.getvalue()
+
+
 def test_anything_shaped_like_a_bot_token_is_hidden_also_inside_an_address(
     printed: io.StringIO,
 ) -> None:

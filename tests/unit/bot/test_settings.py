@@ -168,6 +168,105 @@ def test_a_size_above_the_cap_is_a_contradiction() -> None:
     ]
 
 
+def test_leverage_above_the_hosts_own_cap_is_a_contradiction() -> None:
+    """Whoever wants five must say so twice; a slip of a finger does not."""
+    assert problems_of({**GOOD, "CARRY_LEVERAGE": "5"}) == [
+        "CARRY_LEVERAGE=5 is above CARRY_MAX_LEVERAGE=3; change one of them."
+    ]
+
+
+KEYS = {
+    "CARRY_BINANCE_API_KEY": "canary-binance-key",
+    "CARRY_BINANCE_API_SECRET": "canary-binance-secret",
+    "CARRY_HYPERLIQUID_WALLET_ADDRESS": "0x" + "a1" * 20,
+    "CARRY_HYPERLIQUID_PRIVATE_KEY": "0x" + "b2" * 32,
+    "CARRY_LIGHTER_ACCOUNT_INDEX": "77",
+    "CARRY_LIGHTER_API_KEY_INDEX": "5",
+    "CARRY_LIGHTER_API_PRIVATE_KEY": "c3" * 40,
+    "CARRY_EXTENDED_API_KEY": "canary-extended-key",
+    "CARRY_EXTENDED_STARK_PRIVATE_KEY": "0xd4d4d4d4",
+    "CARRY_EXTENDED_VAULT": "10002",
+}
+SECRET_KEYS = [
+    name for name in KEYS if "KEY" in name or "SECRET" in name if "INDEX" not in name
+]
+
+
+def test_keys_are_taken_in_paper_too_and_name_the_venues_that_can_trade() -> None:
+    """One file serves both modes; a venue without keys can only be read."""
+    settings = load_settings({**GOOD, **KEYS})
+    some = {name: text for name, text in KEYS.items() if "LIGHTER" not in name}
+
+    assert settings.mode is Mode.PAPER
+    assert settings.keyed_venues == ("binance", "hyperliquid", "lighter", "extended")
+    assert load_settings({**GOOD, **some}).keyed_venues == (
+        "binance",
+        "hyperliquid",
+        "extended",
+    )
+    assert load_settings(GOOD).keyed_venues == ()
+
+
+def test_half_a_set_of_keys_is_one_clear_sentence() -> None:
+    """Silently reading a venue that its owner means to trade would be a trap."""
+    assert problems_of({**GOOD, "CARRY_LIGHTER_ACCOUNT_INDEX": "77"}) == [
+        (
+            "CARRY_LIGHTER_API_KEY_INDEX and CARRY_LIGHTER_API_PRIVATE_KEY are empty"
+            " although CARRY_LIGHTER_ACCOUNT_INDEX is set; give all of them or none."
+        )
+    ]
+    assert problems_of({**GOOD, "CARRY_BINANCE_API_KEY": "canary"}) == [
+        (
+            "CARRY_BINANCE_API_SECRET is empty although CARRY_BINANCE_API_KEY is set;"
+            " give all of them or none."
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CARRY_HYPERLIQUID_PRIVATE_KEY", "0xnot-a-key"),
+        ("CARRY_LIGHTER_API_PRIVATE_KEY", "e5" * 32),
+        ("CARRY_EXTENDED_STARK_PRIVATE_KEY", "not hexadecimal"),
+    ],
+)
+def test_a_malformed_key_is_never_printed(name: str, value: str) -> None:
+    """A typing error is no reason to show a key; 64 digits are a wallet's own."""
+    problems = problems_of({**GOOD, **KEYS, name: value})
+
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{name}=(hidden) cannot be used; ")
+    assert value not in problems[0]
+
+
+@pytest.mark.parametrize("name", SECRET_KEYS)
+def test_settings_never_show_a_key(name: str) -> None:
+    """Objects end up in logs and tracebacks."""
+    settings = load_settings({**GOOD, **KEYS})
+    secret = KEYS[name].removeprefix("0x")
+
+    assert secret in settings.secrets
+    assert secret not in repr(settings)
+    assert secret not in str(settings.model_dump())
+
+
+def test_only_a_world_wholly_on_this_machine_is_a_sandbox() -> None:
+    """One real venue makes the money real."""
+    here = {
+        f"CARRY_{venue}_URL": f"http://127.0.0.1:8088/venue/{venue}"
+        for venue in ("BINANCE", "HYPERLIQUID", "LIGHTER", "EXTENDED")
+    }
+    here["CARRY_TELEGRAM_API_URL"] = "http://localhost:8088/telegram"
+
+    assert load_settings({**GOOD, **here}).is_sandbox
+    for name in here:
+        others = {each: text for each, text in here.items() if each != name}
+        assert not load_settings({**GOOD, **others}).is_sandbox
+    fake = {**here, "CARRY_LIGHTER_URL": "http://127.0.0.1.example.org/x"}
+    assert not load_settings({**GOOD, **fake}).is_sandbox
+
+
 def test_a_malformed_token_is_never_printed() -> None:
     """Terminals are shared and logs are kept."""
     problems = problems_of({**GOOD, "CARRY_TELEGRAM_TOKEN": "my-real-secret"})
@@ -192,9 +291,9 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "my.env"
     file.write_text("CARRY_LEVERAGE=2\nCARRY_QUOTE_TTL_S=30\nPATH=/nowhere\n")
 
-    settings = load_settings({**GOOD, "CARRY_LEVERAGE": "5"}, file)
+    settings = load_settings({**GOOD, "CARRY_LEVERAGE": "1"}, file)
 
-    assert (settings.leverage, settings.quote_ttl_s) == (5, 30)
+    assert (settings.leverage, settings.quote_ttl_s) == (1, 30)
 
 
 def test_a_misspelt_prefix_in_the_file_is_noticed(tmp_path: Path) -> None:

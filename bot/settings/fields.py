@@ -1,4 +1,4 @@
-"""Turn `CARRY_*` variables into one frozen `Settings`, or into sentences of complaint.
+"""Hold every setting with its default and meaning.
 
 Each field's description is the text that `.env.example` prints above it, and its `hint`
 is what a person is told to write when the value cannot be used.
@@ -6,22 +6,15 @@ is what a person is told to write when the value cannot be used.
 
 from __future__ import annotations
 
-import difflib
-import io
+import ipaddress
 import re
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-from pydantic import (
-    BeforeValidator,
-    Field,
-    SecretStr,
-    StringConstraints,
-    ValidationError,
-)
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.model.units import ChatId, Mode, UserId, VenueId
@@ -34,19 +27,9 @@ if TYPE_CHECKING:
 PREFIX = "CARRY_"
 KNOWN_VENUES = ("binance", "hyperliquid", "lighter", "extended")
 EVERY = "*"
-_ENV_FILE = "CARRY_ENV_FILE"
-_MAX_SHOWN = 60
 
 
-class SettingsError(Exception):
-    """The bot cannot start with these settings; `problems` are plain sentences."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__(" ".join(problems))
-        self.problems = problems
-
-
-def _split(value: object) -> object:
+def split_list(value: object) -> object:
     """Split a comma list, dropping blanks and repetitions but keeping the order."""
     if not isinstance(value, str):
         return value
@@ -57,7 +40,7 @@ def _split(value: object) -> object:
 def _every_or_split(value: object) -> object:
     if isinstance(value, str) and value.strip() == EVERY:
         return None
-    return _split(value)
+    return split_list(value)
 
 
 def _url(value: object) -> object:
@@ -69,12 +52,37 @@ _VENUE = Literal["binance", "hyperliquid", "lighter", "extended"]
 _TOKEN = Annotated[
     str, StringConstraints(min_length=1, max_length=30, pattern=r"^[^\s,*<>&]+$")
 ]
-_UserIds = Annotated[tuple[_USER_ID, ...], BeforeValidator(_split)]
+_UserIds = Annotated[tuple[_USER_ID, ...], BeforeValidator(split_list)]
 _Url = Annotated[
     str,
     BeforeValidator(_url),
     StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"),
 ]
+
+
+def _hex_text(value: object) -> object:
+    """Let hexadecimal text of any length through."""
+    if isinstance(value, str) and not re.fullmatch(r"(0x)?[0-9a-fA-F]+", value.strip()):
+        message = "not hexadecimal"
+        raise ValueError(message)
+    return value
+
+
+def _hex(digits: int) -> BeforeValidator:
+    """Return a check that a text is so many hexadecimal digits, 0x or not."""
+
+    def check(value: object) -> object:
+        pattern = rf"(0x)?[0-9a-fA-F]{{{digits}}}"
+        if isinstance(value, str) and not re.fullmatch(pattern, value.strip()):
+            message = f"not {digits} hexadecimal digits"
+            raise ValueError(message)
+        return value
+
+    return BeforeValidator(check)
+
+
+_HEX_TEXT = BeforeValidator(_hex_text)
+_Secret = SecretStr | None
 
 
 def _setting(default: object, says: str, hint: str) -> Any:  # noqa: ANN401 - as Field
@@ -83,6 +91,7 @@ def _setting(default: object, says: str, hint: str) -> Any:  # noqa: ANN401 - as
 
 _URL_HINT = "write an address such as http://127.0.0.1:8088/name"
 _USD_HINT = "write an amount in USD, for example 500"
+_WHOLE_HINT = "write a whole number"
 _IDS_HINT = "write numeric Telegram ids, with commas between them"
 
 
@@ -119,7 +128,7 @@ class Settings(BaseSettings):
         "write paper",
     )
     venues: Annotated[
-        tuple[_VENUE, ...], BeforeValidator(_split), Field(min_length=1)
+        tuple[_VENUE, ...], BeforeValidator(split_list), Field(min_length=1)
     ] = _setting(
         KNOWN_VENUES,
         "Venues to read and trade on, with commas.",
@@ -147,6 +156,48 @@ class Settings(BaseSettings):
     extended_url: _Url | None = _setting(
         None, "Replaces Extended's scheme and host.", _URL_HINT
     )
+    binance_api_key: _Secret = _setting(
+        None,
+        "API key of a Binance futures account, for live: futures on, withdrawal off.",
+        "copy it from the venue's page of API keys",
+    )
+    binance_api_secret: _Secret = _setting(
+        None, "Its secret.", "copy it from the venue's page of API keys"
+    )
+    hyperliquid_wallet_address: Annotated[str, _hex(40)] | None = _setting(
+        None,
+        "Address of the Hyperliquid account to trade for, for live.",
+        "write 0x and 40 hexadecimal digits",
+    )
+    hyperliquid_private_key: Annotated[SecretStr, _hex(64)] | None = _setting(
+        None,
+        "Private key of an API wallet that account approved; never the account's own.",
+        "write 0x and 64 hexadecimal digits",
+    )
+    lighter_account_index: Annotated[int, Field(ge=0)] | None = _setting(
+        None, "Number of the Lighter account to trade for, for live.", _WHOLE_HINT
+    )
+    lighter_api_key_index: Annotated[int, Field(ge=4, le=254)] | None = _setting(
+        None,
+        "Number of the API key you registered there, 4 to 254.",
+        "write a whole number from 4 to 254",
+    )
+    lighter_api_private_key: Annotated[SecretStr, _hex(80)] | None = _setting(
+        None,
+        "Its private key, 80 hexadecimal digits; never the wallet's own key.",
+        "write the API key's 80 hexadecimal digits",
+    )
+    extended_api_key: _Secret = _setting(
+        None,
+        "API key of an Extended account, for live.",
+        "copy it from the venue's page of API keys",
+    )
+    extended_stark_private_key: Annotated[SecretStr, _HEX_TEXT] | None = _setting(
+        None, "Its Stark private key.", "write its hexadecimal digits"
+    )
+    extended_vault: Annotated[int, Field(gt=0)] | None = _setting(
+        None, "Number of its vault.", _WHOLE_HINT
+    )
     min_daily_volume_usd: Annotated[Decimal, Field(ge=0)] = _setting(
         Decimal(50000),
         "Smallest 24 h volume of each side in USD.",
@@ -173,11 +224,26 @@ class Settings(BaseSettings):
     max_trade_usd: Annotated[Decimal, Field(gt=0)] = _setting(
         Decimal(2500), "Largest size of each leg that chat may ask for.", _USD_HINT
     )
+    max_token_usd: Annotated[Decimal, Field(gt=0)] = _setting(
+        Decimal(5000), "Most held in one token, USD of one leg.", _USD_HINT
+    )
+    max_venue_usd: Annotated[Decimal, Field(gt=0)] = _setting(
+        Decimal(10000), "Most held on one venue, USD over all its legs.", _USD_HINT
+    )
+    max_total_usd: Annotated[Decimal, Field(gt=0)] = _setting(
+        Decimal(25000), "Most held over all pairs, USD of one leg each.", _USD_HINT
+    )
     max_open_trades: Annotated[int, Field(ge=1, le=100)] = _setting(
         10, "Most pairs open at the same time.", "write a whole number from 1 to 100"
     )
+    max_entries_per_hour: Annotated[int, Field(ge=1, le=1000)] = _setting(
+        30, "Most pairs entered within an hour.", "write a whole number from 1 to 1000"
+    )
     leverage: Annotated[int, Field(ge=1, le=10)] = _setting(
         3, "Leverage of each leg.", "write a whole number from 1 to 10"
+    )
+    max_leverage: Annotated[int, Field(ge=1, le=10)] = _setting(
+        3, "Leverage above which nothing is entered.", _WHOLE_HINT + " from 1 to 10"
     )
     scan_interval_s: Annotated[int, Field(ge=5, le=3600)] = _setting(
         60, "Seconds between two scans.", "write whole seconds from 5 to 3600"
@@ -268,143 +334,51 @@ class Settings(BaseSettings):
         return timedelta(seconds=self.quote_ttl_s)
 
     @property
+    def keyed_venues(self) -> tuple[VenueId, ...]:
+        """Return the venues whose keys are all given; the others can only be read."""
+        return tuple(
+            venue_id
+            for venue_id in self.venue_ids
+            if all(getattr(self, field) is not None for field in KEYS[venue_id])
+        )
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Tell whether every venue and Telegram are on this machine: pretend ones."""
+        addresses = (*self.venue_urls.values(), self.telegram_api_url)
+        return all(each is not None and _is_loopback(each) for each in addresses)
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Return what must never be printed."""
-        token = self.telegram_token.get_secret_value()
-        return (token,) if token else ()
-
-
-def load_settings(
-    environ: Mapping[str, str],
-    env_file: Path | None = None,
-    *,
-    needs_chat: bool = True,
-) -> Settings:
-    """Read the file, then the environment over it.
-
-    `env_file` overrides `CARRY_ENV_FILE`. With `needs_chat`, a token and an owner must
-    be there. An empty value counts as not set.
-
-    Raises:
-        SettingsError: everything that is wrong, one sentence each.
-    """
-    stored, problems = _read_file(environ, env_file)
-    problems += _unknown(stored, "the .env file", is_loose=True)
-    problems += _unknown(environ, "the environment", is_loose=False)
-    values = {
-        name: text
-        for name, text in {**stored, **environ}.items()
-        if name in _NAMES and text.strip()
-    }
-    values[_ENV_FILE] = environ.get(_ENV_FILE, ".env")
-    values, refused = _without_live(values)
-    settings, invalid = _parse(values)
-    problems += refused + invalid + _contradictions(settings)
-    if needs_chat:
-        problems += _missing(values, {line.split("=", 1)[0] for line in invalid})
-    if problems or settings is None:
-        raise SettingsError(problems)
-    return settings
-
-
-def _read_file(
-    environ: Mapping[str, str], env_file: Path | None
-) -> tuple[dict[str, str], list[str]]:
-    named = environ.get(_ENV_FILE, ".env")
-    path = env_file or (Path(named) if named else None)
-    if path is None:
-        return {}, []
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        if env_file is None and _ENV_FILE not in environ:
-            return {}, []
-        return {}, [f"{_ENV_FILE}={path}: there is no such file; create or unset it."]
-    except (OSError, UnicodeDecodeError) as error:
-        kind = type(error).__name__
-        return {}, [f"{path} cannot be read as UTF-8 text ({kind}); repair it."]
-    found = dotenv_values(stream=io.StringIO(text), interpolate=False)
-    return {name: value or "" for name, value in found.items()}, []
-
-
-def _variable(field: str) -> str:
-    return PREFIX + field.upper()
-
-
-_NAMES = frozenset(_variable(field) for field in Settings.model_fields)
-
-
-def _unknown(names: Mapping[str, str], where: str, *, is_loose: bool) -> list[str]:
-    found = [name for name in names if name not in _NAMES]
-    return [
-        sentence
-        for name in sorted(found)
-        if (sentence := _complaint(name, where, is_loose=is_loose))
-    ]
-
-
-def _complaint(name: str, where: str, *, is_loose: bool) -> str | None:
-    """Return why a name that we do not know is refused, None for a stranger's name."""
-    is_ours = name.upper().startswith(PREFIX)
-    cutoff = 0.6 if is_ours else 0.85
-    close = difflib.get_close_matches(name.upper(), sorted(_NAMES), 1, cutoff)
-    if not is_ours and not (is_loose and close):
-        return None
-    advice = f"did you mean {close[0]}?" if close else "remove it."
-    return f"{_shortened(name)} in {where} is not a setting; {advice}"
-
-
-def _without_live(values: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-    name = _variable("mode")
-    if values.get(name, "").strip().lower() != Mode.LIVE:
-        return values, []
-    kept = {key: text for key, text in values.items() if key != name}
-    return kept, [f"{name}=live is not available yet; use paper."]
-
-
-def _parse(values: Mapping[str, str]) -> tuple[Settings | None, list[str]]:
-    fields: dict[str, Any] = {
-        name.removeprefix(PREFIX).lower(): text.strip() for name, text in values.items()
-    }
-    try:
-        return Settings(**fields), []
-    except ValidationError as error:
-        names = dict.fromkeys(str(each["loc"][0]) for each in error.errors())
-        return None, [_invalid(field, fields.get(field, "")) for field in names]
-
-
-def _contradictions(settings: Settings | None) -> list[str]:
-    if settings is None or settings.position_size_usd <= settings.max_trade_usd:
-        return []
-    size, cap = settings.position_size_usd, settings.max_trade_usd
-    names = f"CARRY_POSITION_SIZE_USD={size} is above CARRY_MAX_TRADE_USD={cap}"
-    return [f"{names}; change one of them."]
-
-
-def _invalid(field: str, text: str) -> str:
-    info = Settings.model_fields[field]
-    extra = info.json_schema_extra
-    hint = extra["hint"] if isinstance(extra, dict) else "correct it"
-    shown = "(hidden)" if field == "telegram_token" else _shortened(text)
-    return f"{_variable(field)}={shown} cannot be used; {hint}."
-
-
-def _missing(values: Mapping[str, str], complained: set[str]) -> list[str]:
-    token, owners = _variable("telegram_token"), _variable("owner_ids")
-    problems = []
-    if token not in values:
-        problems.append(
-            f"{token} is empty; ask @BotFather for a bot and write its token there."
+        values = (getattr(self, field) for field in type(self).model_fields)
+        hidden = (
+            each.get_secret_value() for each in values if isinstance(each, SecretStr)
         )
-    elif not re.fullmatch(r"\d{1,20}:[A-Za-z0-9_-]{3,}", values[token].strip()):
-        problems.append(_invalid("telegram_token", ""))
-    if owners not in complained and not _split(values.get(owners, "")):
-        problems.append(
-            f"{owners} is empty; write the numeric Telegram id of who may trade."
-        )
-    return problems
+        bare = (each.removeprefix("0x") for each in hidden if each)
+        return tuple(dict.fromkeys(bare))
 
 
-def _shortened(text: str) -> str:
-    clean = "".join(c if c.isprintable() else "?" for c in text)
-    return clean if len(clean) <= _MAX_SHOWN else clean[:_MAX_SHOWN] + "..."
+def _is_loopback(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+KEYS: Mapping[VenueId, tuple[str, ...]] = {
+    VenueId("binance"): ("binance_api_key", "binance_api_secret"),
+    VenueId("hyperliquid"): ("hyperliquid_wallet_address", "hyperliquid_private_key"),
+    VenueId("lighter"): (
+        "lighter_account_index",
+        "lighter_api_key_index",
+        "lighter_api_private_key",
+    ),
+    VenueId("extended"): (
+        "extended_api_key",
+        "extended_stark_private_key",
+        "extended_vault",
+    ),
+}
+"""Settings that open each venue's account; all of one, or none."""
