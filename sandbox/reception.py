@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from sandbox.faults import Fault
-    from sandbox.venues.wire import Dialect, PrivateDialect
+    from sandbox.venues.private import PrivateDialect
+    from sandbox.venues.wire import Dialect
     from sandbox.venues.world import World
 
 REQUESTS_KEPT: Final = 5000

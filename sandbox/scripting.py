@@ -18,7 +18,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from sandbox.venues.desk import Late, Script
+from sandbox.venues.desk import Late
+from sandbox.venues.wishes import Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox.venues.listings import Instrument
-    from sandbox.venues.wire import Answer, Ask, PrivateDialect
+    from sandbox.venues.private import PrivateDialect
+    from sandbox.venues.wire import Answer, Ask
     from sandbox.venues.world import World
 
 PREFIX: Final = "/fapi/v1/"

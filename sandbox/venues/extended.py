@@ -16,7 +16,8 @@ from sandbox.venues.world import MS_PER_HOUR
 
 if TYPE_CHECKING:
     from sandbox.venues.listings import Instrument
-    from sandbox.venues.wire import Answer, Ask, PrivateDialect
+    from sandbox.venues.private import PrivateDialect
+    from sandbox.venues.wire import Answer, Ask
     from sandbox.venues.world import World
 
 PREFIX: Final = "/api/v1/"

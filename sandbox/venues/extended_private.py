@@ -12,9 +12,15 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from sandbox.venues.accounts import FILLED, OPEN, REFUSED
-from sandbox.venues.desk import Wish
+from sandbox.venues.accounts import OPEN
 from sandbox.venues.extended import PREFIX
+from sandbox.venues.extended_rows import (
+    money,
+    order_row,
+    paid_row,
+    position_row,
+    trade_row,
+)
 from sandbox.venues.keys import (
     EXTENDED_ACCOUNT,
     EXTENDED_KEY,
@@ -22,15 +28,14 @@ from sandbox.venues.keys import (
     EXTENDED_VAULT,
 )
 from sandbox.venues.rules import RULES, Refusal, refuse
-from sandbox.venues.wire import Answer, exact, pack, whole_number
+from sandbox.venues.wire import Answer, pack, whole_number
+from sandbox.venues.wishes import Wish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.venues.accounts import FundingPaid, Order, Trade
     from sandbox.venues.desk import Desk
     from sandbox.venues.listings import Instrument
-    from sandbox.venues.statement import Row
     from sandbox.venues.wire import Ask
 
 _DAY_MS: Final = 24 * 3_600_000
@@ -62,13 +67,6 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "not_open": (1142, "Order not found"),
     "busy": (1006, "Application error"),
     "maintenance": (1010, "Maintenance mode"),
-}
-_CAUSES: Final = {
-    "adl": "DELEVERAGE",
-    "foreign": "TRADE",
-    "liquidation": "LIQUIDATION",
-    "settlement": "SETTLEMENT",
-    "trade": "TRADE",
 }
 _PURPOSES: Final = {
     ("GET", "user/orders/external"): "@find",
@@ -225,10 +223,12 @@ class ExtendedPrivate:
 
     def _by_client_id(self, ask: Ask) -> object:
         found = self.desk.find(client_id=_name(ask)[1])
-        return [] if found is None else [_order(found)]
+        return [] if found is None else [order_row(found)]
 
     def _by_id(self, ask: Ask) -> object:
-        return _order(self.desk.find(order_id=int(_name(ask)[1])) or refuse("not_open"))
+        return order_row(
+            self.desk.find(order_id=int(_name(ask)[1])) or refuse("not_open")
+        )
 
     def _cancel(self, ask: Ask) -> None:
         name, rest = _name(ask)
@@ -245,38 +245,38 @@ class ExtendedPrivate:
 
     def _open_orders(self, ask: Ask) -> object:
         return [
-            _order(one)
+            order_row(one)
             for one in self.desk.orders()
             if one.state == OPEN and _wanted(ask, one.symbol_raw)
         ]
 
     def _history(self, ask: Ask) -> object:
         rows = [one for one in self.desk.orders() if one.state != OPEN]
-        return _page(ask, [_order(one) for one in rows])
+        return _page(ask, [order_row(one) for one in rows])
 
     def _trades(self, ask: Ask) -> object:
-        return _page(ask, [_trade(one) for one in self.desk.trades()])
+        return _page(ask, [trade_row(one) for one in self.desk.trades()])
 
     # account
 
     def _positions(self, ask: Ask) -> object:
         rows = self.desk.seen("positions").rows()
-        return [_position(one) for one in rows if _wanted(ask, one.one.symbol_raw)]
+        return [position_row(one) for one in rows if _wanted(ask, one.one.symbol_raw)]
 
     def _balance(self) -> object:
         worth = self.desk.seen("balance")
         equity, used = worth.equity(), worth.used()
         return {
             "collateralName": "USD",
-            "balance": _money(worth.wallet),
-            "equity": _money(equity),
-            "spotEquity": _money(worth.wallet),
-            "availableForTrade": _money(worth.free()),
-            "availableForWithdrawal": _money(worth.free()),
-            "unrealisedPnl": _money(worth.unrealized()),
-            "initialMargin": _money(used),
-            "marginRatio": _money(worth.maintenance() / equity if equity > 0 else used),
-            "exposure": _money(sum((one.notional for one in worth.rows()), Decimal(0))),
+            "balance": money(worth.wallet),
+            "equity": money(equity),
+            "spotEquity": money(worth.wallet),
+            "availableForTrade": money(worth.free()),
+            "availableForWithdrawal": money(worth.free()),
+            "unrealisedPnl": money(worth.unrealized()),
+            "initialMargin": money(used),
+            "marginRatio": money(worth.maintenance() / equity if equity > 0 else used),
+            "exposure": money(sum((one.notional for one in worth.rows()), Decimal(0))),
             "leverage": "0",
             "updatedTime": self.desk.now_ms(),
         }
@@ -287,12 +287,12 @@ class ExtendedPrivate:
             {
                 "accountId": EXTENDED_ACCOUNT,
                 "asset": "USDC",
-                "balance": _money(worth.wallet),
+                "balance": money(worth.wallet),
                 "indexPrice": "1",
-                "notionalValue": _money(worth.wallet),
+                "notionalValue": money(worth.wallet),
                 "contributionFactor": "1",
-                "equityContribution": _money(worth.wallet),
-                "availableToWithdraw": _money(worth.free()),
+                "equityContribution": money(worth.wallet),
+                "availableToWithdraw": money(worth.free()),
                 "updatedAt": self.desk.now_ms(),
             }
         ]
@@ -331,7 +331,7 @@ class ExtendedPrivate:
     def _funding(self, ask: Ask) -> object:
         start_ms = whole_number(ask.query.get("startTime"), 0) or 0
         rows = [one for one in self.desk.account.payments if one.at_ms >= start_ms]
-        return _page(ask, [_paid(one) for one in rows])
+        return _page(ask, [paid_row(one) for one in rows])
 
 
 class Paged:
@@ -375,102 +375,4 @@ def _info() -> dict[str, Any]:
         "l2Vault": str(EXTENDED_VAULT),
         "bridgeStarknetAddress": "0x1",
         "apiKeys": [],
-    }
-
-
-def _money(amount: Decimal) -> str:
-    return exact(round(amount, 6))
-
-
-def _status(order: Order) -> str:
-    if order.state == FILLED:
-        return "FILLED"
-    if order.state == OPEN:
-        return "PARTIALLY_FILLED" if order.filled else "NEW"
-    if order.state == REFUSED:
-        return "REJECTED"
-    return "EXPIRED" if order.why == "expired" else "CANCELLED"
-
-
-def _order(order: Order) -> dict[str, Any]:
-    row = {
-        "id": order.id,
-        "externalId": order.client_id,
-        "accountId": EXTENDED_ACCOUNT,
-        "market": order.symbol_raw,
-        "type": order.kind.upper(),
-        "side": "BUY" if order.side > 0 else "SELL",
-        "status": _status(order),
-        "price": exact(order.price or Decimal(0)),
-        "averagePrice": exact(round(order.average_price, 10)),
-        "qty": exact(order.quantity),
-        "filledQty": exact(order.filled),
-        "payedFee": exact(order.fee),
-        "reduceOnly": order.is_reduce_only,
-        "postOnly": order.time_in_force == "GTX",
-        "createdTime": order.created_ms,
-        "updatedTime": order.updated_ms,
-        "timeInForce": "IOC" if order.time_in_force == "IOC" else "GTT",
-        "expireTime": order.expires_ms,
-    }
-    if order.state == REFUSED:
-        row["statusReason"] = order.why.upper()
-    return row
-
-
-def _trade(trade: Trade) -> dict[str, Any]:
-    return {
-        "id": trade.id,
-        "orderId": trade.order_id,
-        "externalId": trade.client_id,
-        "accountId": EXTENDED_ACCOUNT,
-        "market": trade.symbol_raw,
-        "side": "BUY" if trade.side > 0 else "SELL",
-        "price": exact(trade.price),
-        "qty": exact(trade.quantity),
-        "value": exact(trade.price * trade.quantity),
-        "fee": exact(trade.fee),
-        "tradeType": _CAUSES[trade.cause],
-        "isTaker": not trade.is_maker,
-        "createdTime": trade.at_ms,
-    }
-
-
-def _position(row: Row) -> dict[str, Any]:
-    held, price = row.held, row.liquidation_price
-    return {
-        "id": row.one.number + 1,
-        "accountId": EXTENDED_ACCOUNT,
-        "market": row.one.symbol_raw,
-        "status": "OPENED",
-        "side": "LONG" if held.quantity > 0 else "SHORT",
-        "leverage": str(row.leverage),
-        "size": exact(abs(held.quantity)),
-        "value": _money(row.notional),
-        "openPrice": exact(round(held.entry_price, 10)),
-        "markPrice": exact(row.mark),
-        "liquidationPrice": None if price is None else exact(round(price, 10)),
-        "margin": _money(row.margin),
-        "unrealisedPnl": _money(row.profit),
-        "realisedPnl": _money(held.realized + held.funding),
-        "adl": "2.5",
-        "maxPositionSize": "1000000",
-        "createdAt": held.opened_ms,
-        "updatedAt": held.opened_ms,
-    }
-
-
-def _paid(paid: FundingPaid) -> dict[str, Any]:
-    return {
-        "id": paid.id,
-        "accountId": EXTENDED_ACCOUNT,
-        "market": paid.symbol_raw,
-        "positionId": 1,
-        "side": "LONG" if paid.quantity > 0 else "SHORT",
-        "size": exact(abs(paid.quantity)),
-        "value": _money(abs(paid.quantity) * paid.mark_price),
-        "markPrice": exact(paid.mark_price),
-        "fundingFee": exact(paid.amount),
-        "fundingRate": exact(paid.rate),
-        "paidTime": paid.at_ms + 1028,
     }

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox.venues.listings import Instrument
-    from sandbox.venues.wire import Ask, PrivateDialect
+    from sandbox.venues.private import PrivateDialect
+    from sandbox.venues.wire import Ask
     from sandbox.venues.world import World
 
 _MOST_PAYMENTS: Final = 500

@@ -11,17 +11,24 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
-from sandbox.venues.accounts import ENDED, FILLED, OPEN, REFUSED
-from sandbox.venues.desk import Wish
+from sandbox.venues.accounts import ENDED, OPEN, REFUSED
+from sandbox.venues.hyperliquid_rows import (
+    fill_row,
+    number,
+    order_row,
+    placed_row,
+    status_word,
+)
 from sandbox.venues.hyperliquid_signing import signer_of
 from sandbox.venues.keys import HYPERLIQUID_AGENT, HYPERLIQUID_WALLET
 from sandbox.venues.rules import RULES, Refusal, most_leverage, refuse
 from sandbox.venues.wire import Answer, exact, pack
+from sandbox.venues.wishes import Wish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.venues.accounts import Order, Trade
+    from sandbox.venues.accounts import Order
     from sandbox.venues.desk import Desk
     from sandbox.venues.listings import Instrument
     from sandbox.venues.statement import Row
@@ -49,14 +56,6 @@ TEXTS: Final = {
     "post_only": "Post only order would have immediately matched,",
     "not_open": "Order was never placed, already canceled, or filled.",
     "malformed": "Failed to deserialize the JSON body into the target type",
-}
-_STATUS_OF_REFUSED: Final = {
-    "margin": "perpMarginRejected",
-    "min_notional": "minTradeNtlRejected",
-    "no_match": "iocCancelRejected",
-    "post_only": "badAloPxRejected",
-    "reduce_only": "reduceOnlyRejected",
-    "tick": "tickRejected",
 }
 _ENTIRE: Final = frozenset({"malformed", "leverage"})
 """Refusals of a whole request rather than of one order in it."""
@@ -200,7 +199,7 @@ class HyperliquidPrivate:
         if order.state == ENDED and not order.filled:
             order.state = REFUSED
             return _order_error(order.why, row["a"])
-        return _placed(order)
+        return placed_row(order)
 
     def _cancel(self, action: Body) -> object:
         statuses: list[object] = []
@@ -233,17 +232,17 @@ class HyperliquidPrivate:
         notional = sum((row.notional for row in rows), Decimal(0))
         signed = sum((row.held.quantity * row.mark for row in rows), Decimal(0))
         summary = {
-            "accountValue": _number(equity, 6),
-            "totalNtlPos": _number(notional, 6),
-            "totalRawUsd": _number(equity - signed, 6),
-            "totalMarginUsed": _number(used, 6),
+            "accountValue": number(equity, 6),
+            "totalNtlPos": number(notional, 6),
+            "totalRawUsd": number(equity - signed, 6),
+            "totalMarginUsed": number(used, 6),
         }
         maintenance = sum((row.maintenance for row in rows), Decimal(0))
         return {
             "marginSummary": summary,
             "crossMarginSummary": summary,
-            "crossMaintenanceMarginUsed": _number(maintenance, 6),
-            "withdrawable": _number(max(Decimal(0), equity - used), 6),
+            "crossMaintenanceMarginUsed": number(maintenance, 6),
+            "withdrawable": number(max(Decimal(0), equity - used), 6),
             "assetPositions": [self._position(row) for row in rows],
             "time": self.desk.now_ms(),
         }
@@ -256,19 +255,19 @@ class HyperliquidPrivate:
             "type": "oneWay",
             "position": {
                 "coin": row.one.raw,
-                "szi": _number(held.quantity),
+                "szi": number(held.quantity),
                 "leverage": {"type": mode, "value": row.leverage},
-                "entryPx": _number(held.entry_price, digits + 2),
-                "positionValue": _number(row.notional, 6),
-                "unrealizedPnl": _number(row.profit, 6),
+                "entryPx": number(held.entry_price, digits + 2),
+                "positionValue": number(row.notional, 6),
+                "unrealizedPnl": number(row.profit, 6),
                 "returnOnEquity": "0.0",
-                "liquidationPx": None if price is None else _number(price, digits),
-                "marginUsed": _number(row.margin, 6),
+                "liquidationPx": None if price is None else number(price, digits),
+                "marginUsed": number(row.margin, 6),
                 "maxLeverage": most_leverage(row.one),
                 "cumFunding": {
-                    "allTime": _number(-held.funding),
-                    "sinceOpen": _number(-held.funding),
-                    "sinceChange": _number(-held.funding),
+                    "allTime": number(-held.funding),
+                    "sinceOpen": number(-held.funding),
+                    "sinceChange": number(-held.funding),
                 },
             },
         }
@@ -284,9 +283,9 @@ class HyperliquidPrivate:
             "user": body["user"],
             "coin": one.raw,
             "leverage": {"type": mode, "value": leverage},
-            "maxTradeSzs": [_number(most), _number(most)],
-            "availableToTrade": [_number(worth.free(), 6)] * 2,
-            "markPx": _number(mark),
+            "maxTradeSzs": [number(most), number(most)],
+            "availableToTrade": [number(worth.free(), 6)] * 2,
+            "markPx": number(mark),
         }
 
     def _orders(self, body: Body) -> list[Order]:
@@ -306,7 +305,7 @@ class HyperliquidPrivate:
 
     def _open_orders(self, body: Body) -> object:
         rows = [one for one in self._orders(body) if one.state == OPEN]
-        return [_order(one) for one in reversed(rows)]
+        return [order_row(one) for one in reversed(rows)]
 
     def _history(self, body: Body) -> object:
         rows = self._orders(body)[-_MOST_FILLS:]
@@ -314,20 +313,20 @@ class HyperliquidPrivate:
 
     def _told(self, order: Order) -> Body:
         return {
-            "order": _order(order),
-            "status": _status_word(order),
+            "order": order_row(order),
+            "status": status_word(order),
             "statusTimestamp": order.updated_ms,
         }
 
     def _fills(self, body: Body) -> object:
         rows = self.desk.trades() if self._is_ours(body) else []
-        return [_fill(one) for one in reversed(rows[-_MOST_FILLS:])]
+        return [fill_row(one) for one in reversed(rows[-_MOST_FILLS:])]
 
     def _fills_by_time(self, body: Body) -> object:
         rows = self.desk.trades() if self._is_ours(body) else []
         start_ms, end_ms = int(body["startTime"]), int(body.get("endTime") or 1 << 62)
         kept = [one for one in rows if start_ms <= one.at_ms <= end_ms]
-        return [_fill(one) for one in kept[:_MOST_FILLS]]
+        return [fill_row(one) for one in kept[:_MOST_FILLS]]
 
     def _funding(self, body: Body) -> object:
         start_ms, end_ms = int(body["startTime"]), int(body.get("endTime") or 1 << 62)
@@ -339,8 +338,8 @@ class HyperliquidPrivate:
                 "delta": {
                     "type": "funding",
                     "coin": paid.symbol_raw,
-                    "usdc": _number(paid.amount),
-                    "szi": _number(paid.quantity),
+                    "usdc": number(paid.amount),
+                    "szi": number(paid.quantity),
                     "fundingRate": exact(paid.rate),
                     "nSamples": None,
                 },
@@ -392,95 +391,3 @@ def _err(text: str) -> Answer:
 
 def _order_error(why: str, asset: object) -> Body:
     return {"error": f"{TEXTS.get(why, why)} asset={asset}"}
-
-
-def _number(value: Decimal, digits: int | None = None) -> str:
-    text = exact(value if digits is None else round(value, max(0, digits)))
-    return text if "." in text else f"{text}.0"
-
-
-def _placed(order: Order) -> Body:
-    if order.state == OPEN:
-        resting: Body = {"oid": order.id}
-        return {"resting": resting | _cloid(order.client_id)}
-    return {
-        "filled": {
-            "totalSz": _number(order.filled),
-            "avgPx": _number(order.average_price, 10),
-            "oid": order.id,
-        }
-    }
-
-
-def _cloid(client_id: str) -> Body:
-    return {"cloid": client_id} if client_id else {}
-
-
-def _status_word(order: Order) -> str:
-    if order.state in {OPEN, FILLED}:
-        return order.state
-    if order.state == REFUSED:
-        return _STATUS_OF_REFUSED.get(order.why, "rejected")
-    return "delistedCanceled" if order.why == "delisted" else "canceled"
-
-
-def _order(order: Order) -> Body:
-    return {
-        "coin": order.symbol_raw,
-        "side": "B" if order.side > 0 else "A",
-        "limitPx": _number(order.price or order.average_price, 10),
-        "sz": _number(order.remaining),
-        "oid": order.id,
-        "timestamp": order.created_ms,
-        "triggerCondition": "N/A",
-        "isTrigger": False,
-        "triggerPx": "0.0",
-        "children": [],
-        "isPositionTpsl": False,
-        "reduceOnly": order.is_reduce_only,
-        "orderType": "Limit" if order.kind == "limit" else "Market",
-        "origSz": _number(order.quantity),
-        "tif": {"IOC": "Ioc", "GTC": "Gtc", "GTX": "Alo"}.get(order.time_in_force),
-        "cloid": order.client_id or None,
-    }
-
-
-def _direction(trade: Trade) -> str:
-    if trade.cause == "adl":
-        return "Auto-Deleveraging"
-    if trade.cause == "liquidation":
-        return f"Liquidated Cross {'Long' if trade.start > 0 else 'Short'}"
-    if trade.cause == "settlement":
-        return "Settlement"
-    closes = trade.start * trade.side < 0
-    if closes and abs(trade.start) < trade.quantity:
-        return "Long > Short" if trade.start > 0 else "Short > Long"
-    is_long = trade.side > 0 if not closes else trade.start > 0
-    return f"{'Close' if closes else 'Open'} {'Long' if is_long else 'Short'}"
-
-
-def _fill(trade: Trade) -> Body:
-    row: Body = {
-        "coin": trade.symbol_raw,
-        "px": _number(trade.price),
-        "sz": _number(trade.quantity),
-        "side": "B" if trade.side > 0 else "A",
-        "time": trade.at_ms,
-        "startPosition": _number(trade.start),
-        "dir": _direction(trade),
-        "closedPnl": _number(trade.profit),
-        "hash": f"0x{trade.id:064x}",
-        "oid": trade.order_id,
-        "crossed": not trade.is_maker,
-        "fee": _number(trade.fee),
-        "tid": trade.id,
-        "feeToken": "USDC",
-        "twapId": None,
-    }
-    if trade.cause == "liquidation":
-        row["liquidation"] = {
-            "liquidatedUser": HYPERLIQUID_WALLET,
-            "markPx": _number(trade.price),
-            "method": "market",
-        }
-    return row | _cloid(trade.client_id)

@@ -16,18 +16,24 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
-from sandbox.venues.accounts import FILLED, OPEN, REFUSED
-from sandbox.venues.books import scaled
-from sandbox.venues.desk import Wish
+from sandbox.venues.accounts import OPEN
 from sandbox.venues.keys import LIGHTER_ACCOUNT, LIGHTER_KEY_INDEX
 from sandbox.venues.lighter import PREFIX
+from sandbox.venues.lighter_rows import (
+    FIRST_ORDER,
+    held_row,
+    money,
+    order_row,
+    trade_row,
+)
 from sandbox.venues.rules import Refusal, refuse
 from sandbox.venues.wire import exact, pack, whole_number
+from sandbox.venues.wishes import Wish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.venues.accounts import Holding, Order, Trade
+    from sandbox.venues.accounts import Order
     from sandbox.venues.desk import Desk
     from sandbox.venues.listings import Instrument
     from sandbox.venues.statement import Row
@@ -38,13 +44,10 @@ _CREATE: Final = "14"
 _CANCEL: Final = "15"
 _CANCEL_ALL: Final = "16"
 _LEVERAGE: Final = "20"
-_FIRST_ORDER: Final = 281474976710656
-"""Order indexes start at 2 to the 48th; client indexes are below it."""
 _SIGNATURE_BYTES: Final = 80
 _TOKEN: Final = re.compile(r"(\d+):(\d+):(\d+):[0-9a-f]{160}")
 _DAY_MS: Final = 24 * 3_600_000
 _MOST_ROWS: Final = 100
-_OTHERS_ACCOUNT: Final = 20
 _ALL_FRACTION: Final = 10_000
 CODES: Final[dict[str, tuple[int, str]]] = {
     "account": (21100, "account not found"),
@@ -71,22 +74,6 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "params": (20001, "invalid param"),
     "token": (20013, "invalid auth"),
     "busy": (23000, "Too Many Requests!"),
-}
-_ENDED: Final = {
-    "cancelled": "canceled",
-    "delisted": "canceled",
-    "expired": "canceled-expired",
-    "margin": "canceled-margin-not-allowed",
-    "no_match": "canceled-not-enough-liquidity",
-    "post_only": "canceled-post-only",
-    "reduce_only": "canceled-reduce-only",
-}
-_CAUSES: Final = {
-    "adl": "deleverage",
-    "foreign": "trade",
-    "liquidation": "liquidation",
-    "settlement": "market-settlement",
-    "trade": "trade",
 }
 _TIMES_IN_FORCE: Final = {0: "IOC", 1: "GTC", 2: "GTX"}
 _PURPOSES: Final = {
@@ -241,7 +228,7 @@ class LighterPrivate:
     def _place(self, transaction: Body) -> None:
         one = self._market(transaction["MarketIndex"])
         client_id = int(transaction["ClientOrderIndex"])
-        if not 0 <= client_id < _FIRST_ORDER:
+        if not 0 <= client_id < FIRST_ORDER:
             refuse("client_id")
         tif = _TIMES_IN_FORCE[transaction["TimeInForce"]]
         expiry_ms = int(transaction["OrderExpiry"])
@@ -262,8 +249,8 @@ class LighterPrivate:
         index = int(transaction["Index"])
         found = (
             self.desk.find(client_id=str(index))
-            if index < _FIRST_ORDER
-            else self.desk.find(order_id=index - _FIRST_ORDER)
+            if index < FIRST_ORDER
+            else self.desk.find(order_id=index - FIRST_ORDER)
         )
         # The reply proves nothing: a cancel of nothing is accepted like any other.
         if self.desk.script.refuse or (found is not None and found.state == OPEN):
@@ -304,22 +291,22 @@ class LighterPrivate:
                     "total_order_count": len(self._open_orders()),
                     "total_isolated_order_count": 0,
                     "pending_order_count": 0,
-                    "available_balance": _money(self.desk.seen("balance").free()),
+                    "available_balance": money(self.desk.seen("balance").free()),
                     "status": 1,
-                    "collateral": _money(wallet),
+                    "collateral": money(wallet),
                     "account_index": LIGHTER_ACCOUNT,
                     "positions": [
                         self._position(one, rows.get(one.symbol_raw))
                         for one in self._touched()
                     ],
                     "shares": [],
-                    "cross_asset_value": _money(worth.equity()),
-                    "total_asset_value": _money(worth.equity()),
+                    "cross_asset_value": money(worth.equity()),
+                    "total_asset_value": money(worth.equity()),
                     "assets": [
                         {
                             "symbol": "USDC",
                             "asset_id": 3,
-                            "balance": _money(wallet),
+                            "balance": money(wallet),
                             "locked_balance": "0",
                         }
                     ],
@@ -361,7 +348,7 @@ class LighterPrivate:
             "margin_mode": int(mode == "isolated"),
             "allocated_margin": "0",
         }
-        return place if row is None else place | _held(one, row.held, row)
+        return place if row is None else place | held_row(one, row.held, row)
 
     def _keys(self, ask: Ask) -> object:
         self._check_rights()
@@ -389,7 +376,7 @@ class LighterPrivate:
     def _by_client_ids(self, ask: Ask) -> object:
         wanted = ask.query["client_order_indexes"].split(",")
         found = (self.desk.find(client_id=one) for one in wanted)
-        return {"orders": [self._order(one) for one in found if one is not None]}
+        return {"orders": [self._row(one) for one in found if one is not None]}
 
     def _chosen(self, ask: Ask, rows: list[Any]) -> list[Any]:
         number = whole_number(ask.query.get("market_id"), 255)
@@ -401,16 +388,16 @@ class LighterPrivate:
 
     def _active(self, ask: Ask) -> object:
         rows = self._chosen(ask, self._open_orders())
-        return {"next_cursor": "", "orders": [self._order(one) for one in rows]}
+        return {"next_cursor": "", "orders": [self._row(one) for one in rows]}
 
     def _inactive(self, ask: Ask) -> object:
         over = [one for one in self.desk.orders() if one.state != OPEN]
         rows = self._chosen(ask, over)
-        return {"next_cursor": "", "orders": [self._order(one) for one in rows]}
+        return {"next_cursor": "", "orders": [self._row(one) for one in rows]}
 
     def _trades(self, ask: Ask) -> object:
         rows = self._chosen(ask, self.desk.trades())
-        made = [_trade(one, self._named(one.symbol_raw)) for one in rows]
+        made = [trade_row(one, self._named(one.symbol_raw)) for one in rows]
         return {"next_cursor": "", "trades": made}
 
     def _funding(self, ask: Ask) -> object:
@@ -436,46 +423,8 @@ class LighterPrivate:
     def _named(self, symbol_raw: str) -> Instrument:
         return self.desk.market(symbol_raw) or refuse("unknown_market")
 
-    def _order(self, order: Order) -> Body:
-        one = self._named(order.symbol_raw)
-        sizes, prices = one.size_decimals, one.price_decimals
-        price = order.price or order.average_price
-        index = _FIRST_ORDER + order.id
-        return {
-            "order_index": index,
-            "client_order_index": int(order.client_id or 0),
-            "order_id": str(index),
-            "client_order_id": order.client_id or "0",
-            "market_index": one.number,
-            "owner_account_index": LIGHTER_ACCOUNT,
-            "initial_base_amount": f"{order.quantity:.{sizes}f}",
-            "price": f"{price:.{prices}f}",
-            "nonce": order.created_ms,
-            "remaining_base_amount": f"{order.remaining:.{sizes}f}",
-            "is_ask": order.side < 0,
-            "base_size": 0,
-            "base_price": int(price.scaleb(prices)),
-            "filled_base_amount": f"{order.filled:.{sizes}f}",
-            "filled_quote_amount": f"{order.cost:.6f}",
-            "side": "",
-            "type": order.kind,
-            "time_in_force": {
-                "IOC": "immediate-or-cancel",
-                "GTX": "post-only",
-            }.get(order.time_in_force, "good-till-time"),
-            "reduce_only": order.is_reduce_only,
-            "trigger_price": scaled(0, prices),
-            "order_expiry": order.expires_ms or 0,
-            "status": _status(order),
-            "trigger_status": "na",
-            "trigger_time": 0,
-            "parent_order_index": 0,
-            "parent_order_id": "0",
-            "block_height": 102_202,
-            "timestamp": order.updated_ms // 1000,
-            "created_at": order.created_ms // 1000,
-            "updated_at": order.updated_ms // 1000,
-        }
+    def _row(self, order: Order) -> Body:
+        return order_row(order, self._named(order.symbol_raw))
 
 
 def _transaction(ask: Ask) -> Body:
@@ -484,53 +433,3 @@ def _transaction(ask: Ask) -> Body:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _money(amount: Decimal) -> str:
-    return f"{amount:.6f}"
-
-
-def _status(order: Order) -> str:
-    if order.state in {FILLED, OPEN}:
-        return order.state
-    if order.state == REFUSED:
-        return _ENDED.get(order.why, f"canceled-{order.why}")
-    return _ENDED.get(order.why, "canceled")
-
-
-def _held(one: Instrument, held: Holding, row: Row) -> Body:
-    price = row.liquidation_price
-    return {
-        "sign": 1 if held.quantity > 0 else -1,
-        "position": f"{abs(held.quantity):.{one.size_decimals}f}",
-        "avg_entry_price": f"{held.entry_price:.{one.price_decimals + 2}f}",
-        "position_value": _money(row.notional),
-        "unrealized_pnl": _money(row.profit),
-        "realized_pnl": _money(held.realized),
-        "liquidation_price": "0" if price is None else f"{price:.6f}",
-        "total_funding_paid_out": _money(-held.funding),
-    }
-
-
-def _trade(trade: Trade, one: Instrument) -> Body:
-    ours, other = _FIRST_ORDER + trade.order_id, 562949952870533
-    client_id = int(trade.client_id or 0)
-    sells = trade.side < 0
-    return {
-        "trade_id": trade.id,
-        "tx_hash": hashlib.sha256(str(trade.id).encode()).hexdigest(),
-        "type": _CAUSES[trade.cause],
-        "market_id": one.number,
-        "size": f"{trade.quantity:.{one.size_decimals}f}",
-        "price": f"{trade.price:.{one.price_decimals}f}",
-        "usd_amount": _money(trade.price * trade.quantity),
-        "ask_id": ours if sells else other,
-        "bid_id": other if sells else ours,
-        "ask_client_id": client_id if sells else 0,
-        "bid_client_id": 0 if sells else client_id,
-        "ask_account_id": LIGHTER_ACCOUNT if sells else _OTHERS_ACCOUNT,
-        "bid_account_id": _OTHERS_ACCOUNT if sells else LIGHTER_ACCOUNT,
-        "is_maker_ask": trade.is_maker == sells,
-        "block_height": 102_070,
-        "timestamp": trade.at_ms,
-    }

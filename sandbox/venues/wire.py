@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from decimal import Decimal
 
-    from sandbox.venues.desk import Desk
     from sandbox.venues.world import World
 
 JSON_TYPE: Final = "application/json"
@@ -59,24 +58,6 @@ class Dialect(Protocol):
 
     def answer(self, ask: Ask) -> Answer:
         """Answer as the venue would, errors in its own form included."""
-
-
-class PrivateDialect(Protocol):
-    """The part of a venue's interface that needs a key."""
-
-    desk: Desk
-
-    def knows(self, ask: Ask) -> bool:
-        """Return whether this is one of its requests."""
-
-    def answer(self, ask: Ask) -> Answer:
-        """Answer it, errors in the venue's own form included."""
-
-    def purposes(self, ask: Ask) -> frozenset[str]:
-        """Return what a request is for, e.g. `@order`; see `sandbox.faults`."""
-
-    def client_id(self, ask: Ask) -> str | None:
-        """Return the client order id that it names, if it names one."""
 
 
 def pack(payload: object, status: int = 200) -> Answer:

@@ -11,9 +11,9 @@ import pytest
 from sandbox.app import SandboxServer
 from sandbox.clock import SandboxClock
 from sandbox.venues.accounts import Holding
-from sandbox.venues.desk import Wish
 from sandbox.venues.matching import take
 from sandbox.venues.rules import Refusal
+from sandbox.venues.wishes import Wish
 from tests.unit.sandbox.venue_clients import NOON_MS, frozen_box
 
 if TYPE_CHECKING:
