@@ -48,7 +48,7 @@ READS_PER_CHECK = 3
 WATCH_AFTER_FENCE = timedelta(hours=24)
 """How long an order decided by "not found" is watched for a late fill."""
 PAID_LATE = timedelta(hours=2)
-"""How long after a trade's end its last payment is looked for."""
+"""How long after a trade's end its last payment, price or fee is looked for."""
 RECENT = 50
 CLOSED_BY_HAND = "both legs were closed at the venues, not by me"
 CHECKING = "positions are being checked after a start"
@@ -289,6 +289,15 @@ class Reconciler:
             if again != order:
                 await self._revive(trade.trade_id)
                 return
+        await self._complete(docket)
+
+    async def _complete(self, docket: Docket) -> None:
+        """Fetch prices and fees that a venue had not told when the trade ended."""
+        trade, now = docket.trade, self._world.clock.now()
+        if trade.closed_at is None or now - trade.closed_at > PAID_LATE:
+            return
+        known = await self._world.trades.fills_of(trade.trade_id)
+        await self._world.orders.enrich(trade, docket.intents, known)
 
     async def _revive(self, trade_id: TradeId) -> None:
         docket = await self._world.docket(trade_id)

@@ -37,6 +37,8 @@ from core.model.units import LegSide
 from core.orders.desk import Draft
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from core.execution.live import Agreed, LivePositions
     from core.execution.sizing import (
         Docket,
@@ -157,13 +159,18 @@ async def _topup(world: World, docket: Docket) -> Draft | timedelta | None:
         return None
     if now - known_at >= TOPUP_WITHIN:
         return None
-    if latest.refusal_code == RATE_LIMITED and now - latest.created_at < (
-        RATE_LIMIT_WAIT
-    ):
+    if wait_for_venue(latest, now) > GO:
         return RATE_LIMIT_WAIT
     if await world.limits.second_leg_refusal(trade) is not None:
         return None
     return await _priced_topup(world, docket, missing)
+
+
+def wait_for_venue(latest: OrderIntent, now: datetime) -> timedelta:
+    """Return how long a venue that was too busy for an order is left alone."""
+    if latest.refusal_code != RATE_LIMITED:
+        return GO
+    return max(latest.created_at + RATE_LIMIT_WAIT - now, GO)
 
 
 def _may_repeat(order: OrderIntent) -> bool:
@@ -251,6 +258,9 @@ async def reduce(
     """Send one reduce-only attempt, or call a person when the series is over."""
     trade, now = docket.trade, world.clock.now()
     started = trade.series_at or now
+    asked = last_of(docket.of(leg))
+    if asked is not None and wait_for_venue(asked, now) > GO:
+        return wait_for_venue(asked, now)
     if trade.needs_attention:
         latest = last_of(docket.intents)
         again_at = now if latest is None else latest.created_at + REPAIR_AGAIN
@@ -321,12 +331,20 @@ async def reducing_order(
 
 
 async def _reducing_limit(world: World, leg: TradeLeg, band: Decimal) -> Decimal | None:
-    """Return a limit a band away from the best quote, or from the mark without one."""
+    """Return a limit a band away from the best quote, or from the mark without one.
+
+    A frozen book is better than no price, and worse than a mark.
+    """
     side = leaving(leg)
     book = await world.book(leg.instrument)
-    if book is not None and book.is_usable:
-        return limit_price(book, side, band)
+    is_usable = book is not None and book.is_usable
     mark = world.mark_price(leg.instrument)
+    if (
+        book is not None
+        and is_usable
+        and (mark is None or is_fresh(book, world.clock.now()))
+    ):
+        return limit_price(book, side, band)
     if mark is None:
         return None
     return leg.instrument.round_limit(slip_limit(mark, side, band), side)

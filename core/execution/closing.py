@@ -20,6 +20,7 @@ from core.execution.balance import (
     held_up,
     is_halted,
     reducing_order,
+    wait_for_venue,
 )
 from core.execution.facts import name_of
 from core.execution.preflight import Slot
@@ -33,6 +34,7 @@ from core.execution.sizing import (
     zeros,
 )
 from core.execution.world import GO
+from core.liquidity import is_fresh
 from core.model.intent import Purpose
 
 if TYPE_CHECKING:
@@ -105,11 +107,13 @@ async def _next_order(world: World, docket: Docket, held: Held) -> Draft | str:
     for number in (1, 2):
         if await is_halted(world, docket, number, for_close=True):
             return HALTED
-    if trade.steps >= len(BANDS):
+    latest = last_of(docket.of(1, Purpose.CLOSE))
+    is_busy = latest is not None and wait_for_venue(latest, world.clock.now()) > GO
+    if trade.steps >= len(BANDS) or (trade.steps > 0 and is_busy):
         return _stopped(docket)
     books = await world.both_books(trade)
     for leg, book in zip(trade.legs, books, strict=True):
-        if book is None or not book.is_usable:
+        if book is None or not is_fresh(book, world.clock.now()):
             return f"{name_of(leg.instrument.venue_id)} shows no usable order book"
     left = min(held.first, held.second) - (trade.close_target_base or ZERO)
     if trade.first.instrument.floor_quantity(left) <= 0:
