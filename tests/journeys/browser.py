@@ -101,6 +101,10 @@ class Phone:
         """Return what the buttons of that message say."""
         return await self.card(*words).locator(".keys button").all_inner_texts()
 
+    async def no_toast(self) -> None:
+        """Wait until the last toast is gone."""
+        await expect(self.page.locator("#toast")).to_be_hidden()
+
     async def overflow(self) -> int:
         """Return by how many pixels the widest part sticks out sideways."""
         wide: int = await self.page.evaluate(

@@ -52,8 +52,13 @@ class Ending:
 
 
 def plain_environment() -> dict[str, str]:
-    """Return our environment without settings of a bot."""
-    kept = {name: value for name, value in os.environ.items() if "CARRY_" not in name}
+    """Return our environment without settings of a bot and traces of make."""
+    foreign = ("CARRY_", "MAKE", "MFLAGS", "COVERAGE_", "COV_")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith(foreign)
+    }
     return kept | {"PYTHONUNBUFFERED": "1"}
 
 

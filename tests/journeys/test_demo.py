@@ -34,6 +34,7 @@ ANNA = 1001
 READY = re.compile(r"carrybot demo ready: http://127\.0\.0\.1:\d+/\n")
 TOO_FAST = "One moment, tap again"
 CONTROL = "__control/telegram"
+LOCKS = ("requirements.lock", "requirements-signer.lock")
 
 
 class Chat:
@@ -127,10 +128,10 @@ async def test_make_demo_says_one_line_and_ctrl_c_stops_all_of_it(
     tmp_path: Path,
 ) -> None:
     """The command of the first minute, in a folder of its own."""
-    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+    for name in ("Makefile", "pyproject.toml", *LOCKS):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".venv").symlink_to(sys.prefix)
-    ready = [f"--assume-old={name}" for name in (".venv/ready", "requirements.lock")]
+    ready = [f"--assume-old={name}" for name in (".venv/ready", *LOCKS)]
     make = await asyncio.create_subprocess_exec(
         "make", *ready, "--assume-old=pyproject.toml", "demo",
         cwd=tmp_path,

@@ -79,6 +79,7 @@ async def _watch(phone: Phone, base: str) -> Path:
     await phone.tap(f"1 {base}", "on 1 pair")
     shown = await phone.sees(f"{base} ", "entry", "Delta", "PAPER")
     assert re.search(r"leg +long (BN|HL|LT|EX) +short (BN|HL|LT|EX)", shown)
+    await phone.no_toast()
     return await phone.picture("position")
 
 
