@@ -24,9 +24,11 @@ from core.venues.binance_account import BinanceAccount
 from core.venues.capabilities import CAPABILITIES
 from core.venues.client import failure_of
 from core.venues.dialect import Desk, contracts_of, wire_order
+from core.venues.extended_account import ExtendedAccount
 from core.venues.fields import MalformedError
 from core.venues.http import VenueSession, Watch, watching
 from core.venues.hyperliquid_account import HyperliquidAccount
+from core.venues.lighter_account import LighterAccount
 from core.venues.outcomes import Attempt
 from core.venues.trader import open_trader
 
@@ -66,7 +68,12 @@ _QUIET_AFTER_BAN: Final = timedelta(minutes=2)
 _LONGEST_QUIET: Final = timedelta(days=3)
 
 _DIALECTS: Final[Mapping[str, DialectKind]] = MappingProxyType(
-    {"binance": BinanceAccount, "hyperliquid": HyperliquidAccount}
+    {
+        "binance": BinanceAccount,
+        "hyperliquid": HyperliquidAccount,
+        "lighter": LighterAccount,
+        "extended": ExtendedAccount,
+    }
 )
 
 
