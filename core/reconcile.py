@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.errors import StorageError
-from core.execution import endings, facts
+from core.execution import endings, facts, income
 from core.execution.live import NotYet
 from core.execution.sizing import ZERO, booked, is_level, zeros
 from core.execution.world import RaceLostError, attention_key
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from core.execution import Execution
     from core.execution.live import Agreed
     from core.execution.sizing import Docket
-    from core.model.order import Payment
-    from core.model.trade import Trade, TradeLeg
+    from core.model.trade import Trade
     from core.model.units import TradeId
     from core.ports import Outbox
 
@@ -52,8 +51,6 @@ PAID_LATE = timedelta(hours=2)
 RECENT = 50
 CLOSED_BY_HAND = "both legs were closed at the venues, not by me"
 CHECKING = "positions are being checked after a start"
-TOLD_LATE = timedelta(hours=24)
-"""How long after a payment an earlier one may still become known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,28 +328,13 @@ class Reconciler:
 
         Trades that ended lately are included: their last payment may show up late.
         """
-        trades = await self._earning()
-        count = 0
-        for venue_id, venue in self._world.venues.items():
-            ours = [trade for trade in trades if _leg_on(trade, venue_id) is not None]
-            if not ours:
-                continue
-            known = [
-                paid
-                for trade in ours
-                for paid in await self._world.trades.payments_of(trade.trade_id)
-                if paid.venue_id == venue_id
-            ]
-            since = min(_missing_from(trade, known) for trade in ours)
-            payments = await asked(venue.payments(since))
-            mine = _with_trades(payments or (), ours)
-            fresh = [paid for paid in mine if paid not in known]
-            if fresh:
-                count += await self._world.trades.book_payments(fresh)
-        return count
+        return await income.book_payments(self._world, await self._earning())
 
     async def _earning(self) -> tuple[Trade, ...]:
-        since = self._world.clock.now() - PAID_LATE
+        now = self._world.clock.now()
+        since = now - PAID_LATE
+        if now - self._started_at < PAID_LATE:  # nobody looked while we were away
+            since -= income.TOLD_LATE
         ended = [
             trade
             for trade in await self._world.trades.recent_trades(RECENT)
@@ -361,40 +343,6 @@ class Reconciler:
             and trade.closed_at >= since
         ]
         return (*await self._world.trades.trades_in_progress(), *ended)
-
-
-def _missing_from(trade: Trade, known: Iterable[Payment]) -> datetime:
-    """Return the moment after which a trade's payments may be new or still estimated.
-
-    A venue may tell a payment after a later one (its rates were not readable, the
-    interval had changed), so a whole day is looked through again.
-    """
-    own = [paid for paid in known if paid.trade_id == trade.trade_id]
-    guessed = [paid.pay_at for paid in own if paid.is_estimated]
-    newest = max((paid.pay_at for paid in own), default=trade.created_at)
-    since = min([newest - TOLD_LATE, *(at - timedelta(seconds=1) for at in guessed)])
-    return max(since, trade.created_at - timedelta(seconds=1))
-
-
-def _leg_on(trade: Trade, venue_id: VenueId) -> TradeLeg | None:
-    return next(
-        (leg for leg in trade.legs if leg.instrument.venue_id == venue_id), None
-    )
-
-
-def _with_trades(payments: Iterable[Payment], trades: Iterable[Trade]) -> list[Payment]:
-    """Return the payments that fell into a trade's life, with that trade."""
-    known = tuple(trades)
-    found = []
-    for paid in payments:
-        for trade in known:
-            leg = _leg_on(trade, paid.venue_id)
-            ended = trade.closed_at or paid.pay_at
-            is_here = leg is not None and leg.instrument.symbol == paid.symbol
-            if is_here and trade.created_at <= paid.pay_at <= ended:
-                found.append(replace(paid, trade_id=trade.trade_id))
-                break
-    return found
 
 
 def _items(summary: StartSummary) -> list[dict[str, str]]:

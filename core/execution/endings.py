@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from core.execution import facts
+from core.execution import facts, income
 from core.execution.sizing import ZERO, Docket, cash_usd, fees_usd
 from core.limits import next_cooldown, pair_of
 from core.model.alert import AlertKind
@@ -110,6 +110,7 @@ async def closed(world: World, docket: Docket, row: str, reason: str) -> Docket:
     """Enter CLOSED with what the whole trade came to (T18, T24, T28, T32)."""
     docket = await world.enriched(docket)
     trade = docket.trade
+    await income.book_payments(world, (trade,))
     payments = await world.trades.payments_of(trade.trade_id)
     funding = sum((paid.amount_usd for paid in payments), ZERO)
     is_ours = all(not leg.lost_base for leg in trade.legs)

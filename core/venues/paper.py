@@ -249,6 +249,11 @@ class PaperVenue:
 
     async def payments(self, since: datetime) -> tuple[Payment, ...]:
         """Return funding payments after a moment, oldest first."""
+        try:
+            await self._book_announced()
+        except StorageError as error:
+            kind = TroubleKind.UNREACHABLE
+            raise VenueError(self.venue_id, kind, str(error)) from error
         state = await self._read_or_fail()
         found = (paid for paid in state.payments.values() if paid.pay_at > since)
         return tuple(sorted(found, key=lambda paid: (paid.pay_at, paid.symbol)))
@@ -290,9 +295,21 @@ class PaperVenue:
             await self._liquidate()
             return tuple(booked)
 
+    async def _book_announced(self) -> None:
+        """Book what fell due by the announced rates, without asking the venue."""
+        state = await self._account.read()
+        for symbol in sorted(state.positions):
+            if funding.is_watched(state.positions[symbol], state.paid_in(symbol)):
+                await self._book(symbol, (), is_due=False)
+
     async def _settle(self, symbol: str) -> tuple[Payment, ...]:
         is_due = self._look_at.get(symbol, self._clock.now()) <= self._clock.now()
         rates = await self._settled_rates(symbol) if is_due else ()
+        return await self._book(symbol, rates, is_due=is_due)
+
+    async def _book(
+        self, symbol: str, rates: tuple[SettledRate, ...] | None, *, is_due: bool
+    ) -> tuple[Payment, ...]:
         async with self._account.lock:
             state, now = await self._account.loaded(), self._clock.now()
             before = state.position(symbol)
@@ -312,7 +329,7 @@ class PaperVenue:
         if rates is None:
             look_at = now + RETRY_FAILED_LOOK
         elif not is_due:
-            look_at = min(look_at, self._look_at[symbol])
+            look_at = min(look_at, self._look_at.get(symbol, now))
         is_moved = funding.is_postponed(before.expected, after.expected, now)
         self._look_at[symbol] = now if is_moved else look_at
         return payments

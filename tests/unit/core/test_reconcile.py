@@ -492,6 +492,22 @@ async def test_the_last_payment_of_a_closed_trade_is_still_booked() -> None:
     assert await stage.play(stage.reconciler.book_funding()) == 1
 
 
+async def test_the_last_payment_is_still_booked_after_a_night_away() -> None:
+    """Closed, switched off a second later, started again ten hours later."""
+    stage = Stage()
+    await stage.open()
+    await quiet(stage)
+    paid_at = stage.clock.now()
+    await stage.close()
+    stage.first.paid.append(payment(stage.first, paid_at, "0.10"))
+    for _ in range(10):
+        await stage.play(stage.clock.sleep(timedelta(hours=1)))
+    assert await stage.play(stage.reconciler.book_funding()) == 0, "long over"
+    stage.restart()
+
+    assert await stage.play(stage.reconciler.book_funding()) == 1
+
+
 async def test_a_silent_venue_costs_only_its_own_payments() -> None:
     """The other one's are booked, this one's come later."""
     stage = Stage()

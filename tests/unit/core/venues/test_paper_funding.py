@@ -544,3 +544,38 @@ async def test_what_left_the_list_is_still_paid() -> None:
     (paid,) = await world.venue.settle_funding()
 
     assert (paid.amount_usd, paid.is_estimated) == (D("0.50"), False)
+
+
+async def test_who_asks_for_payments_gets_those_that_just_fell_due() -> None:
+    """A result made up seconds after the payment must hold it: 100 x 5 x 0.001."""
+    world = PaperWorld()
+    world.announce("0.001", at(16))
+    await world.sell("100")
+    await world.wait_until(at(16, 0, 5))
+
+    (paid,) = await world.venue.payments(NOON)
+
+    assert (paid.amount_usd, paid.is_estimated) == (D("0.50"), True)
+    assert await world.venue.settle_funding() == ()
+    world.market.pay(APT, at(16), "0.0011", "5.00")
+    await world.wait_until(at(16, 3))
+    (final,) = await world.venue.settle_funding()
+    assert (final.amount_usd, final.is_estimated) == (D("0.55"), False)
+
+
+async def test_asking_for_payments_after_a_start_does_not_hide_missed_ones() -> None:
+    """The first look at the settled list is still made: 16:00 fell into the pause."""
+    world = PaperWorld()
+    world.announce("0.001", at(16))
+    await world.sell("100")
+    world.market.snapshots.clear()
+    world.market.pay(APT, at(16), "0.001", "5.00")
+    world.market.pay(APT, at(20), "0.002", "5.00")
+    await world.wait_until(at(21))
+    world.restarted()
+
+    await world.venue.payments(NOON)
+    await world.venue.settle_funding()
+
+    found = await world.venue.payments(NOON)
+    assert [paid.amount_usd for paid in found] == [D("0.50"), D("1.00")]
