@@ -279,7 +279,11 @@ async def _engine(ground: _Ground) -> tuple[Engine, Mapping[VenueId, PaperVenue]
         caps=Caps(
             max_open_trades=settings.max_open_trades,
             max_trade_usd=settings.max_trade_usd,
-            max_leverage=Decimal(settings.leverage),
+            max_leverage=Decimal(settings.max_leverage),
+            max_token_usd=settings.max_token_usd,
+            max_venue_usd=settings.max_venue_usd,
+            max_total_usd=settings.max_total_usd,
+            max_entries_per_hour=settings.max_entries_per_hour,
         ),
     )
     execution = await _execution(ground, scanner, accounts, limits)

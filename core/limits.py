@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.model.control import (
@@ -24,7 +25,6 @@ from core.model.intent import Purpose
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
-    from decimal import Decimal
 
     from core.model.intent import OrderIntent
     from core.model.trade import Trade
@@ -40,6 +40,8 @@ TROUBLE_KEY = "trouble"
 TROUBLE_LASTS = timedelta(minutes=30)
 FIRST_COOLDOWN = timedelta(minutes=30)
 LONGEST_COOLDOWN = timedelta(hours=24)
+LIMIT_ROOM = Decimal("1.01")
+"""How far a limit price may lie above the price that was checked against the cap."""
 _STRICTNESS = {
     TradingState.ACTIVE: 0,
     TradingState.REDUCING: 1,
@@ -55,6 +57,13 @@ class Caps:
     max_trade_usd: Decimal
     """Notional per leg."""
     max_leverage: Decimal
+    max_token_usd: Decimal | None = None
+    """Held in one token, one leg; None of these is no cap."""
+    max_venue_usd: Decimal | None = None
+    """Held on one venue, all legs."""
+    max_total_usd: Decimal | None = None
+    """Held over all pairs, one leg of each."""
+    max_entries_per_hour: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +134,18 @@ class Limits:
             halts = _without_persons_halt(halts)
         halt = strictest(halts, intent.venue_id, intent.symbol)
         if halt is None:
-            return None
+            return self._above_cap(intent)
         if halt.state is TradingState.REDUCING and intent.is_reduce_only:
             return None
         return Refusal(halt.state.value, halt.reason)
+
+    def _above_cap(self, intent: OrderIntent) -> Refusal | None:
+        """Return why an order is too large whatever the steps before it said."""
+        worth = intent.quantity_base * intent.limit_price
+        if intent.is_reduce_only or worth <= self.caps.max_trade_usd * LIMIT_ROOM:
+            return None
+        cap = self.caps.max_trade_usd
+        return Refusal("cap", f"{worth:.2f} USD is above the cap of {cap:f}")
 
     async def entry_refusal(
         self, trade: Trade, others: Iterable[Trade]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from core.economics import round_trip_cost
 from core.execution import facts
+from core.execution.caps import over_caps
 from core.execution.facts import name_of
 from core.execution.sizing import ZERO, Docket, entering, entry_price
 from core.liquidity import (
@@ -79,7 +80,11 @@ async def check_entry(world: World, trade: Trade) -> Draft | Refused:
             seen = await _look(world, trade)
     except TimeoutError:
         return Refused("slow", "the venues took longer than 5 s to answer")
-    return _judge(world, trade, seen)
+    order = _judge(world, trade, seen)
+    if isinstance(order, Draft):
+        over = await over_caps(world, trade, order.limit_price, others)
+        return order if over is None else of_limits(over)
+    return order
 
 
 async def _look(world: World, trade: Trade) -> _Seen:

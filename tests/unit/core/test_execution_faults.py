@@ -21,7 +21,7 @@ from tests.fakes.stage import LONGEST, TRADE, Stage, purposes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KILL_POINTS = 83
+KILL_POINTS = 85
 """Calls to storage and venues in a quiet entry and close."""
 BATCH = 25
 BATCHES = 8
