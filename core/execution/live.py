@@ -73,7 +73,8 @@ class _Suspicion:
     """A reading that differs from our books."""
 
     live: Held
-    since: datetime
+    since: float
+    """By the clock that never jumps."""
 
 
 class LivePositions:
@@ -82,7 +83,7 @@ class LivePositions:
     def __init__(self, world: World) -> None:
         self._world = world
         self._suspicions: dict[TradeId, _Suspicion] = {}
-        self._unread: dict[TradeId, datetime] = {}
+        self._unread: dict[TradeId, float] = {}
 
     async def read(self, trade: Trade) -> Held | None:
         """Read both positions once, in the legs' directions; None if one failed."""
@@ -98,11 +99,12 @@ class LivePositions:
 
     async def compare(self, docket: Docket) -> Agreed | NotYet:
         """Read once and say what may be decided on it."""
-        trade, now = docket.trade, self._world.clock.now()
+        trade, now = docket.trade, self._world.clock.monotonic()
         live = await self.read(trade)
         if live is None:
             since = self._unread.setdefault(trade.trade_id, now)
-            return NotYet(READ_AGAIN, is_overdue=now - since >= PATIENCE)
+            waited = timedelta(seconds=now - since)
+            return NotYet(READ_AGAIN, is_overdue=waited >= PATIENCE)
         self._unread.pop(trade.trade_id, None)
         if _is_same(trade, live, booked(docket)):
             self._suspicions.pop(trade.trade_id, None)
@@ -113,23 +115,25 @@ class LivePositions:
         return await self._explained(docket, live)
 
     def _is_believed(self, docket: Docket, live: Held) -> bool:
-        trade, now = docket.trade, self._world.clock.now()
+        trade, clock = docket.trade, self._world.clock
         known = self._suspicions.get(trade.trade_id)
         if known is None or not _is_same(trade, live, known.live):
-            self._suspicions[trade.trade_id] = _Suspicion(live, now)
+            self._suspicions[trade.trade_id] = _Suspicion(live, clock.monotonic())
             return False
-        return now - known.since >= APART and now >= self._quiet_from(docket)
+        apart = timedelta(seconds=clock.monotonic() - known.since)
+        return apart >= APART and clock.now() >= self._quiet_from(docket)
 
     def _quiet_from(self, docket: Docket) -> datetime:
         """Return from when positions must show all that our orders did."""
         moments = []
         for number, leg in enumerate(docket.trade.legs, start=1):
             latest = last_of(docket.of(number))
-            if latest is not None:
-                moments.append(latest.created_at + IN_FLIGHT)
             seen = self._world.orders.last_activity(leg.instrument)
             if seen is not None:
-                moments.append(seen)
+                # unlike the moment in the order's row, true after a step of the clock
+                moments.append(seen + IN_FLIGHT)
+            elif latest is not None:
+                moments.append(latest.created_at + IN_FLIGHT)
         return max(moments, default=docket.trade.created_at) + LAG
 
     async def _explained(self, docket: Docket, live: Held) -> Agreed | NotYet:

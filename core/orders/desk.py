@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     )
     from core.model.order import Fill, OrderRecord, SubmitResult
     from core.model.trade import Trade
-    from core.model.units import OrderSide, VenueId
+    from core.model.units import IntentId, OrderSide, VenueId
     from core.model.venue import VenueRules
     from core.orders.identity import Identity
     from core.ports import Clock, Ids, Intents, TradingVenue
@@ -113,7 +113,8 @@ class Orders:
         self._venues, self._intents, self._limits = venues, intents, limits
         self._rules, self._clock, self._ids = rules, clock, ids
         self._nursery, self._identity = nursery, identity
-        self._activity: dict[tuple[VenueId, str], datetime] = {}
+        self._activity: dict[tuple[VenueId, str], float] = {}
+        self._anchors: dict[IntentId, tuple[float, datetime]] = {}
 
     def prepare(
         self, trade: Trade, draft: Draft, past: Iterable[OrderIntent]
@@ -131,6 +132,7 @@ class Orders:
         seq = 1 + max((each.seq for each in same), default=0)
         slot = Slot(trade.trade_id, draft.leg, draft.purpose, seq)
         now = self._clock.now()
+        self._anchors[slot.intent_id] = self._clock.monotonic(), now
         return OrderIntent(
             intent_id=slot.intent_id,
             trade_id=trade.trade_id,
@@ -154,7 +156,19 @@ class Orders:
 
     def last_activity(self, instrument: Instrument) -> datetime | None:
         """Return when this process last sent an order in it or learned of a fill."""
-        return self._activity.get((instrument.venue_id, instrument.symbol))
+        at = self._activity.get((instrument.venue_id, instrument.symbol))
+        if at is None:
+            return None
+        return self._clock.now() - timedelta(seconds=self._clock.monotonic() - at)
+
+    def _steady(self, intent: OrderIntent) -> datetime:
+        """Return the moment by a clock that started with the order and never jumps.
+
+        An order found after a start has only the wall's time until then.
+        """
+        here = self._clock.monotonic(), self._clock.now()
+        at, moment = self._anchors.setdefault(intent.intent_id, here)
+        return moment + timedelta(seconds=here[0] - at)
 
     # --- send -------------------------------------------------------------------------
 
@@ -199,7 +213,7 @@ class Orders:
         if refusal is not None:
             return evidence.not_sent(refusal.code, refusal.reason)
         # asked last: nothing may delay the order after this check
-        if self._clock.now() > intent.send_by:
+        if self._steady(intent) > intent.send_by:
             return evidence.not_sent("late", "too much time passed before sending")
         return None
 
@@ -227,10 +241,12 @@ class Orders:
                 log.exception("result not written yet intent=%s", intent.intent_id)
                 await self._clock.sleep(_RECORD_AGAIN)
             else:
+                if moved.state.is_terminal:
+                    self._anchors.pop(intent.intent_id, None)
                 return moved
 
     def _touch(self, intent: OrderIntent) -> None:
-        self._activity[intent.venue_id, intent.symbol] = self._clock.now()
+        self._activity[intent.venue_id, intent.symbol] = self._clock.monotonic()
 
     # --- look up ----------------------------------------------------------------------
 
@@ -243,7 +259,7 @@ class Orders:
         watch, rounds = evidence.Watch(intent), 0
         is_told = is_overdue = False
         while True:
-            now = self._clock.now()
+            now = self._steady(intent)
             if not is_told and now >= intent.created_at + TELL_AFTER:
                 is_told = True
                 await self._tell(intent, hooks)
@@ -251,7 +267,7 @@ class Orders:
                 is_overdue = True
                 await hooks.overdue(intent)
             seen = await self.look(trade, intent)
-            verdict = watch.judge(seen, self._clock.now())
+            verdict = watch.judge(seen, self._steady(intent))
             if verdict is not None:
                 return await self._record(intent, verdict, seen.fills or ())
             await self._cancel_resting(trade, intent, seen.found)
