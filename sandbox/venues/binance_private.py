@@ -21,6 +21,7 @@ from sandbox.venues.binance_rows import (
     trade_row,
     window,
 )
+from sandbox.venues.codes import BINANCE
 from sandbox.venues.keys import BINANCE_KEY, BINANCE_SECRET
 from sandbox.venues.rules import Refusal, refuse
 from sandbox.venues.wire import pack, whole_number
@@ -39,47 +40,6 @@ _DEFAULT_WINDOW_MS: Final = 5000
 _MOST_WINDOW_MS: Final = 60_000
 _AHEAD_MS: Final = 1000
 _CLIENT_ID: Final = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
-CODES: Final[dict[str, tuple[int, str]]] = {
-    "unknown_market": (-1121, "Invalid symbol."),
-    "closed": (-4140, "Invalid symbol status for opening position."),
-    "lot": (-1111, "Precision is over the maximum defined for this asset."),
-    "tick": (-4014, "Price not increased by tick size."),
-    "min_size": (-4004, "Quantity less than minimum quantity."),
-    "duplicate": (-4116, "ClientOrderId is duplicated."),
-    "reduce_only": (-2022, "ReduceOnly Order is rejected."),
-    "min_notional": (
-        -4164,
-        "Order's notional must be no smaller than 5 (unless you choose reduce only).",
-    ),
-    "price_high": (-4016, "Limit price can't be higher than the cap."),
-    "price_low": (-4024, "Limit price can't be lower than the floor."),
-    "price_band": (-4131, "The counterparty's best price does not meet the filter."),
-    "margin": (-2019, "Margin is insufficient."),
-    "leverage": (-4028, "Leverage is not valid"),
-    "position_side": (
-        -4061,
-        "Order's position side does not match user's setting.",
-    ),
-    "same_position_mode": (-4059, "No need to change position side."),
-    "same_margin_mode": (-4046, "No need to change margin type."),
-    "position_open": (
-        -4068,
-        "Position side cannot be changed if there exists position.",
-    ),
-    "post_only": (
-        -5022,
-        "The order could not be executed as maker, the Post Only will be rejected.",
-    ),
-    "not_open": (-2011, "Unknown order sent."),
-    "not_found": (-2013, "Order does not exist."),
-    "malformed": (-1102, "A mandatory parameter was not sent, was empty or malformed."),
-    "client_id": (-4015, "Client order id length should not be more than 36 chars"),
-    "too_late": (-1021, "Timestamp for this request is outside of the recvWindow."),
-    "signature": (-1022, "Signature for this request is not valid."),
-    "key": (-2015, "Invalid API-key, IP, or permissions for action."),
-    "no_key": (-2014, "API-key format invalid."),
-    "busy": (-1008, "Request throttled by system-level protection."),
-}
 _PURPOSES: Final = {
     ("GET", "order"): "@find",
     ("DELETE", "order"): "@cancel",
@@ -148,7 +108,7 @@ class BinancePrivate:
 
     def refusal(self, why: str) -> Answer:
         """Return an error by its word, or by the venue's own code."""
-        code, text = CODES.get(why) or (int(why), f"Refused with {why}.")
+        code, text = BINANCE.get(why) or (int(why), f"Refused with {why}.")
         status = 401 if why in {"key", "no_key"} else 400
         return pack({"code": code, "msg": text}, status)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from sandbox.venues.accounts import OPEN
+from sandbox.venues.codes import EXTENDED
 from sandbox.venues.extended import PREFIX
 from sandbox.venues.extended_rows import (
     money,
@@ -44,30 +45,6 @@ _MOST_ROWS: Final = 1000
 _FIELD: Final = 2**251 + 17 * 2**192 + 1
 """Numbers of a Stark signature are below this prime."""
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,64}")
-CODES: Final[dict[str, tuple[int, str]]] = {
-    "unknown_market": (1001, "Market not found"),
-    "closed": (1002, "Market is disabled"),
-    "reduce_only_market": (1014, "Market is in reduce only mode"),
-    "leverage": (1050, "Leverage exceeds max leverage"),
-    "stark_key": (1100, "Invalid Starknet public key"),
-    "signature": (1101, "Invalid Starknet signature"),
-    "vault": (1102, "Invalid Starknet vault"),
-    "min_size": (1120, "Order quantity less than min trade size"),
-    "lot": (1121, "Invalid quantity due to the wrong size increment"),
-    "tick": (1124, "Invalid price due to wrong price movement"),
-    "fee": (1128, "Trading fees are invalid"),
-    "malformed": (1133, "Invalid order parameters"),
-    "duplicate": (1134, "Duplicate order"),
-    "expired": (1135, "Order expiration date is invalid"),
-    "too_large": (1136, "Reduce-only order size exceeds open position size"),
-    "no_position": (1137, "Position is missing for a reduce-only order"),
-    "same_side": (1138, "Position is the same side as a reduce-only order"),
-    "margin": (1140, "New order cost exceeds available balance"),
-    "price_band": (1141, "Invalid price value"),
-    "not_open": (1142, "Order not found"),
-    "busy": (1006, "Application error"),
-    "maintenance": (1010, "Maintenance mode"),
-}
 _PURPOSES: Final = {
     ("GET", "user/orders/external"): "@find",
     ("GET", "user/orders/id"): "@find",
@@ -159,7 +136,7 @@ class ExtendedPrivate:
 
     def refusal(self, why: str) -> Answer:
         """Return an error by its word, or by the venue's own code."""
-        code, text = CODES.get(why) or (int(why), f"Refused with {why}")
+        code, text = EXTENDED.get(why) or (int(why), f"Refused with {why}")
         status = 404 if why in {"not_open", "unknown_market"} else 400
         error = {"code": code, "message": text}
         return pack({"status": "ERROR", "error": error}, status)
@@ -361,7 +338,12 @@ def _wanted(ask: Ask, symbol_raw: str) -> bool:
 
 def _page(ask: Ask, rows: list[dict[str, Any]]) -> Paged:
     limit = min(whole_number(ask.query.get("limit"), _MOST_ROWS) or 1, _MOST_ROWS)
-    newest_first = [one for one in reversed(rows) if _wanted(ask, one["market"])]
+    before = whole_number(ask.query.get("cursor"), 1 << 63) or 1 << 63
+    newest_first = [
+        one
+        for one in reversed(rows)
+        if _wanted(ask, one["market"]) and one["id"] < before
+    ]
     return Paged(newest_first[:limit])
 
 

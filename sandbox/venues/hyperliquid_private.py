@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.venues.accounts import ENDED, OPEN, REFUSED
+from sandbox.venues.codes import HYPERLIQUID
 from sandbox.venues.hyperliquid_rows import (
     fill_row,
     number,
@@ -40,23 +41,6 @@ _MOST_FILLS: Final = 2000
 _MOST_PAYMENTS: Final = 500
 _CLIENT_ID: Final = re.compile(r"0x[0-9a-f]{32}")
 _NO_HASH: Final = "0x" + "0" * 64
-TEXTS: Final = {
-    "unknown_market": "Invalid perpetual asset",
-    "closed": "Trading is halted for this asset.",
-    "lot": "Order has invalid size.",
-    "tick": "Price must be divisible by tick size.",
-    "min_size": "Order has zero size.",
-    "duplicate": "Duplicate cloid.",
-    "reduce_only": "Reduce only order would increase position.",
-    "min_notional": "Order must have minimum value of $10.",
-    "price_band": "Order price cannot be more than 80% away from the reference price",
-    "margin": "Insufficient margin to place order.",
-    "leverage": "Invalid leverage value.",
-    "no_match": "Order could not immediately match against any resting orders.",
-    "post_only": "Post only order would have immediately matched,",
-    "not_open": "Order was never placed, already canceled, or filled.",
-    "malformed": "Failed to deserialize the JSON body into the target type",
-}
 _ENTIRE: Final = frozenset({"malformed", "leverage"})
 """Refusals of a whole request rather than of one order in it."""
 _PURPOSES: Final = {
@@ -142,9 +126,9 @@ class HyperliquidPrivate:
             action = ask.body["action"]
             return _fine(action["type"], self._actions[action["type"]](action))
         except Refusal as refusal:
-            return _err(TEXTS.get(refusal.why, refusal.why))
+            return _err(HYPERLIQUID.get(refusal.why, refusal.why))
         except (KeyError, TypeError, ValueError, InvalidOperation, IndexError):
-            return Answer(TEXTS["malformed"].encode(), 422, "text/plain")
+            return Answer(HYPERLIQUID["malformed"].encode(), 422, "text/plain")
 
     def _admit(self, body: Body) -> None:
         signer = signer_of(body)
@@ -390,4 +374,4 @@ def _err(text: str) -> Answer:
 
 
 def _order_error(why: str, asset: object) -> Body:
-    return {"error": f"{TEXTS.get(why, why)} asset={asset}"}
+    return {"error": f"{HYPERLIQUID.get(why, why)} asset={asset}"}

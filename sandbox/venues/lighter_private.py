@@ -17,6 +17,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.venues.accounts import OPEN
+from sandbox.venues.codes import LIGHTER
 from sandbox.venues.keys import LIGHTER_ACCOUNT, LIGHTER_KEY_INDEX
 from sandbox.venues.lighter import PREFIX
 from sandbox.venues.lighter_rows import (
@@ -49,32 +50,6 @@ _TOKEN: Final = re.compile(r"(\d+):(\d+):(\d+):[0-9a-f]{160}")
 _DAY_MS: Final = 24 * 3_600_000
 _MOST_ROWS: Final = 100
 _ALL_FRACTION: Final = 10_000
-CODES: Final[dict[str, tuple[int, str]]] = {
-    "account": (21100, "account not found"),
-    "nonce": (21104, "invalid nonce"),
-    "key": (21109, "api key not found"),
-    "signature": (21120, "invalid signature"),
-    "malformed": (21501, "invalid tx info"),
-    "unsupported": (21505, "unsupported tx type"),
-    "below_margin": (21508, "account is below initial margin"),
-    "unknown_market": (21602, "invalid market index"),
-    "leverage": (21604, "invalid margin fractions for market"),
-    "closed": (21605, "invalid market status"),
-    "not_open": (21600, "given order is not an active limit order"),
-    "lot": (21701, "invalid base amount"),
-    "tick": (21702, "invalid price"),
-    "min_size": (21706, "invalid order base or quote amount"),
-    "min_notional": (21706, "invalid order base or quote amount"),
-    "expired": (21711, "invalid expiry"),
-    "client_id": (21727, "invalid client order index"),
-    "duplicate": (21728, "client order index already exists"),
-    "reduce_only": (21732, "reduce only increases position"),
-    "price_band": (21734, "limit order price is too far from the mark price"),
-    "margin": (21739, "not enough margin to create the order"),
-    "params": (20001, "invalid param"),
-    "token": (20013, "invalid auth"),
-    "busy": (23000, "Too Many Requests!"),
-}
 _TIMES_IN_FORCE: Final = {0: "IOC", 1: "GTC", 2: "GTX"}
 _PURPOSES: Final = {
     "account": ("@positions", "@balance"),
@@ -163,7 +138,7 @@ class LighterPrivate:
 
     def refusal(self, why: str) -> Answer:
         """Return an error by its word, or by the venue's own code."""
-        code, text = CODES.get(why) or (int(why), f"refused with {why}")
+        code, text = LIGHTER.get(why) or (int(why), f"refused with {why}")
         return pack({"code": code, "message": text}, 401 if why == "token" else 400)
 
     def _check_rights(self) -> None:
@@ -383,22 +358,29 @@ class LighterPrivate:
         if number is not None and number != 255:  # noqa: PLR2004 - the venue's word for all
             name = self._market(number).symbol_raw
             rows = [one for one in rows if one.symbol_raw == name]
+        return list(reversed(rows))
+
+    def _page(self, ask: Ask, name: str, rows: list[Body]) -> Body:
+        """Return some rows under a name, and where the next ones begin."""
         limit = whole_number(ask.query.get("limit"), _MOST_ROWS) or _MOST_ROWS
-        return list(reversed(rows))[: min(limit, _MOST_ROWS)]
+        start = whole_number(ask.query.get("cursor"), 0) or 0
+        end = start + min(limit, _MOST_ROWS)
+        following = str(end) if end < len(rows) else ""
+        return {"next_cursor": following, name: rows[start:end]}
 
     def _active(self, ask: Ask) -> object:
         rows = self._chosen(ask, self._open_orders())
-        return {"next_cursor": "", "orders": [self._row(one) for one in rows]}
+        return self._page(ask, "orders", [self._row(one) for one in rows])
 
     def _inactive(self, ask: Ask) -> object:
         over = [one for one in self.desk.orders() if one.state != OPEN]
         rows = self._chosen(ask, over)
-        return {"next_cursor": "", "orders": [self._row(one) for one in rows]}
+        return self._page(ask, "orders", [self._row(one) for one in rows])
 
     def _trades(self, ask: Ask) -> object:
         rows = self._chosen(ask, self.desk.trades())
         made = [trade_row(one, self._named(one.symbol_raw)) for one in rows]
-        return {"next_cursor": "", "trades": made}
+        return self._page(ask, "trades", made)
 
     def _funding(self, ask: Ask) -> object:
         start_s = whole_number(ask.query.get("start_timestamp"), 0) or 0
@@ -418,7 +400,7 @@ class LighterPrivate:
             }
             for paid in self._chosen(ask, rows)
         ]
-        return {"position_fundings": made, "next_cursor": ""}
+        return self._page(ask, "position_fundings", made)
 
     def _named(self, symbol_raw: str) -> Instrument:
         return self.desk.market(symbol_raw) or refuse("unknown_market")
