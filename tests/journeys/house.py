@@ -393,6 +393,11 @@ async def open_house(
         finally:
             await house.stop()
         box.telegram.assert_clean(allow=house.allowed)
+        firsts = [
+            one.text.splitlines()[0] for one in box.telegram.memory.renders if one.rows
+        ]
+        unmarked = {first for first in firsts if "🧪 PAPER" not in first}
+        assert not unmarked, "every card with buttons says at once that it is paper"
 
 
 def environment(box: SandboxServer, folder: Path) -> dict[str, str]:
