@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from asyncio import Task
     from collections.abc import Coroutine, Mapping, Sequence
     from datetime import datetime, timedelta
+    from decimal import Decimal
 
+    from core.model.account import KeyRights
     from core.model.alert import Alert, OutboxItem
     from core.model.commit import Claim, Commit
     from core.model.control import Cooldown, Event, Halt, Preferences
@@ -249,6 +251,55 @@ class AccountReader(Protocol):
 
 class TradingVenue(OrderGateway, OrderLookup, AccountReader, Protocol):
     """All three for one account, as live and paper adapters offer them."""
+
+
+class AccountInspector(Protocol):
+    """What is looked at before an account may trade for real."""
+
+    @property
+    def venue_id(self) -> VenueId:
+        """Return which venue this is."""
+        ...
+
+    async def prepare(self) -> None:
+        """Do once what the first order must not wait for.
+
+        Raises:
+            VenueError: the venue failed or refused, or a part is not installed.
+        """
+        ...
+
+    async def is_one_way(self) -> bool:
+        """Tell whether the account holds one position per symbol.
+
+        Raises:
+            VenueError: no answer.
+        """
+        ...
+
+    async def clock_offset(self) -> timedelta | None:
+        """Return how far the venue's clock is ahead, None if it shows none.
+
+        Raises:
+            VenueError: no answer.
+        """
+        ...
+
+    async def key_rights(self) -> KeyRights:
+        """Read what the key may do.
+
+        Raises:
+            VenueError: no answer, or the key opens nothing.
+        """
+        ...
+
+    async def taker_fee(self, instrument: Instrument) -> Decimal:
+        """Read the account's own fee as a fraction of notional.
+
+        Raises:
+            VenueError: no answer.
+        """
+        ...
 
 
 # --- storage --------------------------------------------------------------------------

@@ -15,8 +15,6 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-import ccxt.async_support as ccxt
-
 from core.errors import TroubleKind, VenueError
 from core.model.order import Rejected, Uncertain
 from core.venues import outcomes
@@ -154,7 +152,7 @@ class LiveVenue:
             await self._ready()
             expires_at = self._clock.now() + self._capabilities.expires_after
             order = wire_order(intent, instrument, expires_at)
-        except (VenueError, MalformedError, ccxt.BaseError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, no order was made yet
             return self._unsent(error)
         method, path = self._capabilities.order_request
         watch = Watch(method, path, intent.send_by)

@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import aiohttp
 import pytest
 
 from core.errors import TroubleKind, VenueError
 from core.venues import http
 from core.venues.catalog import BINANCE, EXTENDED, HYPERLIQUID, LIGHTER, VENUES
 from core.venues.http import VenueSession
-from tests.fakes.runtime import FakeClock
+from tests.fakes.runtime import START, FakeClock
 from tests.unit.core.venues.local import Told, serve
 
 if TYPE_CHECKING:
@@ -227,3 +228,90 @@ def test_the_default_address_is_the_venues_own_host() -> None:
     """Shown by settings as what an empty URL means."""
     assert BINANCE.default_url == "https://fapi.binance.com"
     assert replace(LIGHTER).default_url == "https://mainnet.zklighter.elliot.ai"
+
+
+# --- the one request that carries an order --------------------------------------------
+
+
+ORDER = "https://fapi.binance.com/fapi/v1/order"
+
+
+def watch_of(**changes: object) -> http.Watch:
+    """Return a watch on an order of this moment."""
+    fields = {"method": "POST", "path": "/fapi/v1/order", "send_by": START}
+    return http.Watch(**{**fields, **changes})  # type: ignore[arg-type]  # any field
+
+
+async def test_what_happens_to_an_order_is_noted_as_it_happens() -> None:
+    """Whether a byte left decides between "refused" and "unknown"."""
+    async with serve({"/fapi/v1/time": Told("{}")}) as local:
+        local.answers["/fapi/v1/order:x"] = Told('{"a":1}', 429, {"Retry-After": "3"})
+        session, seen = session_of(BINANCE, local.url, reads_only=False), []
+        for _ in range(2):  # the second finds the connection open
+            watch = watch_of()
+            with http.watching(watch):
+                async with session.get(TIME):
+                    assert not watch.was_handed_over
+                async with session.post(ORDER, data=b'{"type":"x"}'):
+                    seen.append(watch)
+        await session.close()
+
+    for watch in seen:
+        assert (watch.was_handed_over, watch.was_connected) == (True, True)
+        assert (watch.status, watch.content) == (429, b'{"a":1}')
+        assert watch.retry_after == "3"
+
+
+async def test_an_order_without_a_connection_is_noted_as_such() -> None:
+    """Nobody listens: not one byte of it left."""
+    session, watch = session_of(BINANCE, NOWHERE, reads_only=False), watch_of()
+
+    with http.watching(watch), pytest.raises(aiohttp.ClientConnectorError):
+        async with session.post(ORDER, data=b"x"):
+            pass
+    await session.close()
+
+    assert (watch.was_handed_over, watch.was_connected) == (True, False)
+    assert watch.status is None
+
+
+async def test_an_order_is_handed_over_once() -> None:
+    """A client that tries again by itself would open the position twice."""
+    async with serve({"/fapi/v1/order:x": Told("{}")}) as local:
+        session, watch = session_of(BINANCE, local.url, reads_only=False), watch_of()
+        with http.watching(watch):
+            async with session.post(ORDER, data=b'{"type":"x"}'):
+                pass
+            with pytest.raises(VenueError, match="never sent twice"):
+                session.post(ORDER, data=b'{"type":"x"}')
+        await session.close()
+
+    assert local.asked == ["/fapi/v1/order:x"]
+
+
+async def test_a_late_order_does_not_leave() -> None:
+    """The client's queue may have held it back for too long."""
+    session = session_of(BINANCE, NOWHERE, reads_only=False)
+    watch = watch_of(send_by=START - timedelta(microseconds=1))
+
+    with http.watching(watch), pytest.raises(VenueError, match="too much time"):
+        session.post(ORDER, data=b"x")
+
+    assert not watch.was_handed_over
+    assert session.requests == 0
+
+
+async def test_a_trading_session_knows_no_other_hosts_either() -> None:
+    """What can sign must not reach further than what can read."""
+    session = VenueSession(
+        BINANCE,
+        base_url=NOWHERE,
+        clock=FakeClock(),
+        reads_only=False,
+        more_hosts=frozenset({"api.binance.com"}),
+    )
+
+    session.get("https://api.binance.com/sapi/v1/account/apiRestrictions")
+    with pytest.raises(VenueError, match="no address of this venue"):
+        session.post("https://fapi.binance.com.example.org/fapi/v1/order")
+    assert session.requests == 0
