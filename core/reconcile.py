@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import StorageError
 from core.execution import endings, facts, income
-from core.execution.live import NotYet
+from core.execution.live import NotYet, doubted
 from core.execution.sizing import ZERO, booked, is_level, zeros
 from core.execution.world import RaceLostError, attention_key
 from core.limits import STARTUP_KEY, TROUBLE_KEY, TROUBLE_LASTS
@@ -286,7 +286,17 @@ class Reconciler:
             if again != order:
                 await self._revive(trade.trade_id)
                 return
+        if doubted(docket, 1) or doubted(docket, 2):
+            await self._look_for_rest(docket)
         await self._complete(docket)
+
+    async def _look_for_rest(self, docket: Docket) -> None:
+        """Look for what an ended trade still holds, against all its books say."""
+        seen = await self._execution.live.compare(docket)
+        if isinstance(seen, NotYet) or min(seen.lost.first, seen.lost.second) >= 0:
+            return
+        await self._world.move(seen.docket, None, changed=seen.docket.trade)
+        await self._revive(docket.trade.trade_id)
 
     async def _complete(self, docket: Docket) -> None:
         """Fetch prices and fees that a venue had not told when the trade ended."""

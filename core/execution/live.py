@@ -49,7 +49,10 @@ class Agreed:
     docket: Docket
     """The trade with what others closed taken off its legs."""
     lost: Held
-    """What each leg lost without an order of ours since the books were written."""
+    """What each leg lost without an order of ours since the books were written.
+
+    Below zero: an order was believed to have sold what is still there.
+    """
     foreign: str | None = None
     """A venue holds more than we ever ordered, in words."""
 
@@ -147,6 +150,10 @@ class LivePositions:
                 # an order turned the position around: what is there now is the truth
                 losses.append(ours - theirs)
                 continue
+            if ZERO < theirs - ours <= doubted(docket, number):
+                # a reading that missed the position had passed for the order's fill
+                losses.append(ours - theirs)
+                continue
             losses.append(max(ours - max(theirs, ZERO), ZERO))
             if theirs > ours or theirs < 0:
                 venue_id = trade.legs[number - 1].instrument.venue_id
@@ -174,6 +181,20 @@ class LivePositions:
         if not is_changed:
             return None
         return await self._world.docket(docket.trade.trade_id)
+
+
+def doubted(docket: Docket, leg: int) -> Decimal:
+    """Return what orders sold of a leg by nothing but a position's disappearance."""
+    return sum(
+        (
+            each.filled_base or ZERO
+            for each in docket.of(leg)
+            if each.is_reduce_only
+            and each.evidence == "position"
+            and each.average_price is None
+        ),
+        ZERO,
+    )
 
 
 def _is_same(trade: Trade, one: Held, other: Held) -> bool:

@@ -182,10 +182,11 @@ class Orders:
         return await asyncio.shield(task)
 
     async def _send(self, trade: Trade, intent: OrderIntent) -> OrderIntent:
-        verdict = await self._refusal(intent)
+        verdict, is_unclear = await self._refusal(intent), False
         if verdict is None:
             self._touch(intent)
             reply = await self._submit(trade, intent)
+            is_unclear = isinstance(reply, Uncertain)
             verdict = evidence.of_reply(intent, reply)
         log.info(
             "order answered intent=%s venue=%s client_order_id=%s event=%s",
@@ -195,7 +196,8 @@ class Orders:
             verdict.event.value,
         )
         sent = await self._record(intent, verdict)
-        if not sent.state.is_terminal:
+        # a receipt is a clear answer, also where the fill is told later
+        if is_unclear and not sent.state.is_terminal:
             await self._note_unknown(sent)
         return sent
 

@@ -7,6 +7,7 @@ Unknown is never zero: a fill of None proves nothing, a failed read proves nothi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ from core.model.order import Accepted, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from core.model.intent import OrderIntent
     from core.model.order import Fill, OrderRecord, SubmitResult
@@ -26,6 +26,9 @@ ROUNDS_AFTER_FENCE = 3
 """Complete rounds without a trace that "not found" needs after the fence."""
 SAME_READS = 2
 """Equal readings in a row that executions and positions need to count."""
+POSITION_APART = timedelta(seconds=5)
+"""Least time between the readings by which a position alone decides: venues sometimes
+leave a symbol out of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,19 +173,19 @@ class Watch:
             verdict = of_record(self._intent, record)
             if verdict is not None:
                 return verdict
-        by_fills = self._by_fills(seen.fills)
+        by_fills = self._by_fills(seen.fills, now)
         if by_fills is not None:
             return by_fills
         if any(not record.is_final for record in seen.found or ()):
             return None
         is_past = now >= self._intent.fence_at
-        return self._by_position(seen, is_past=is_past) or self._by_absence(
+        return self._by_position(seen, now, is_past=is_past) or self._by_absence(
             seen, is_past=is_past
         )
 
-    def _by_fills(self, fills: Sequence[Fill] | None) -> Verdict | None:
+    def _by_fills(self, fills: Sequence[Fill] | None, now: datetime) -> Verdict | None:
         total = None if fills is None else sum_of(fills)
-        reads = self._filled.see(total)
+        reads = self._filled.see(total, now)
         if fills is None or not total:
             return None
         # executions may become visible one by one: a part counts when it stays
@@ -190,10 +193,14 @@ class Watch:
             return None
         return _by_fills(self._intent, fills)
 
-    def _by_position(self, seen: Sighting, *, is_past: bool) -> Verdict | None:
+    def _by_position(
+        self, seen: Sighting, now: datetime, *, is_past: bool
+    ) -> Verdict | None:
         moved = seen.moved_base
-        reads = self._moved.see(moved)
+        reads = self._moved.see(moved, now)
         if moved is None or moved <= 0 or reads < SAME_READS:
+            return None
+        if now - self._moved.since < POSITION_APART:
             return None
         if moved >= self._intent.quantity_base:
             # more than ordered is not this order's doing alone
@@ -222,11 +229,14 @@ class _Streak:
     def __init__(self) -> None:
         self._value: Decimal | None = None
         self._count = 0
+        self.since = datetime.max.replace(tzinfo=UTC)
 
-    def see(self, value: Decimal | None) -> int:
+    def see(self, value: Decimal | None, now: datetime) -> int:
         if value is None:
             return self._count
-        self._count = self._count + 1 if value == self._value else 1
+        if value != self._value:
+            self._count, self.since = 0, now
+        self._count += 1
         self._value = value
         return self._count
 
