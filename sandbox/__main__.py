@@ -39,6 +39,8 @@ class Options:
     seed: int
     extra_tokens: int
     command: Sequence[str]
+    live: bool = False
+    """Whether the program trades on the pretend accounts rather than on paper."""
 
     @property
     def log(self) -> Path:
@@ -68,6 +70,11 @@ def read_options(words: Sequence[str]) -> Options:
         help="made-up tokens on all four venues, for measuring",
     )
     parser.add_argument(
+        "--live",
+        action="store_true",
+        help="give the program the accounts' keys and CARRY_MODE=live",
+    )
+    parser.add_argument(
         "--with",
         dest="command",
         nargs=argparse.REMAINDER,
@@ -76,7 +83,12 @@ def read_options(words: Sequence[str]) -> Options:
     )
     given = parser.parse_args(words)
     return Options(
-        given.port, given.state, given.seed, given.extra_tokens, given.command
+        given.port,
+        given.state,
+        given.seed,
+        given.extra_tokens,
+        given.command,
+        given.live,
     )
 
 
@@ -115,7 +127,11 @@ async def _serve_with(
     box: SandboxServer, options: Options, log: int, stop: asyncio.Event
 ) -> int:
     environment = child_environment(
-        os.environ, url=box.url, token=box.token, data_dir=options.state / "bot"
+        os.environ,
+        url=box.url,
+        token=box.token,
+        data_dir=options.state / "bot",
+        live=options.live,
     )
     try:
         child = await start_child(options.command, environment, log)

@@ -53,7 +53,8 @@ KINDS: Final = frozenset({
     "null", "slow_body", "stale", "broken_row", "drop_row",
 })  # fmt: skip
 DEED_KINDS: Final = frozenset({
-    "418", "drop", "lag", "late", "partial", "reject", "reject_later", "rest", "zero",
+    "418", "drop", "lag", "late", "partial", "reject", "reject_after", "reject_later",
+    "rest", "zero",
 })  # fmt: skip
 """Kinds that change what the venue does, not only what it says; see `scripting`."""
 

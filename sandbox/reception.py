@@ -169,7 +169,11 @@ class Reception:
         if not fault.is_done_anyway:
             return Answer(b"{}")
         with scripted(desk, fault):
-            return dialect.answer(ask)
+            answer = dialect.answer(ask)
+        if fault.kind == "reject_after":
+            why = "duplicate" if fault.param is None else str(fault.param)
+            return self.private[dialect.venue].refusal(why)
+        return answer
 
     async def _send(
         self, request: web.Request, seen: Seen, answer: Answer, fault: Fault | None

@@ -1,6 +1,7 @@
 """Faults that change what a venue does to an order: a fault in, a treated desk out.
 
-reject        param: a word of the venue's code table, or a code of its own
+reject        param: a word of the venue's code table, or a code of its own;
+                  for orders `margin` if nothing is given, reads and settings too
 reject_later  accepted by the reply, refused afterwards; param: the reason
 late          arrives after `param` seconds of pretend time; the reply never comes.
               param may be {"after_s", "ignore_expiry", "reply": kind of fault}
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from sandbox.venues.desk import Desk
 
 _TOLD_AS_IT_IS: Final = frozenset({
-    "reject", "reject_later", "partial", "zero", "rest", "drop", "lag",
+    "reject", "reject_after", "reject_later", "partial", "zero", "rest", "drop", "lag",
 })  # fmt: skip
 """Kinds after which the venue's own reply goes out."""
 _USUAL_DELAY_S: Final = 5

@@ -100,6 +100,8 @@ class BinancePrivate:
         try:
             self._admit(ask)
             self.desk.settle()
+            if "@order" not in self.purposes(ask):
+                self.desk.refuse_as_scripted()
             return pack(self._routes[ask.method, _name(ask)](ask.words))
         except Refusal as refusal:
             return self.refusal(refusal.why)

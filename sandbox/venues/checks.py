@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sandbox.venues.statement import Statement
     from sandbox.venues.wishes import Wish
 
+REDUCE_ONLY: Final = "REDUCE_ONLY"
+"""Extended's word for a market where positions may only be closed."""
 _HYPERLIQUID_DECIMALS: Final = 6
 
 
@@ -34,7 +36,7 @@ def check(now: Statement, one: Instrument, wish: Wish, *, unique_ids: str) -> No
     """
     account = now.account
     checks: tuple[tuple[str, Callable[[], bool]], ...] = (
-        ("closed", lambda: one.status != LIVE),
+        ("closed", lambda: not _is_open(one, wish)),
         ("lot", lambda: not _fits(wish.quantity, one.size_decimals)),
         ("tick", lambda: not _fits_tick(one, wish.price)),
         ("min_size", lambda: wish.quantity < least_quantity(one)),
@@ -48,6 +50,10 @@ def check(now: Statement, one: Instrument, wish: Wish, *, unique_ids: str) -> No
     for why, is_broken in checks:
         if is_broken():
             refuse(why)
+
+
+def _is_open(one: Instrument, wish: Wish) -> bool:
+    return one.status == LIVE or (one.status == REDUCE_ONLY and wish.is_reduce_only)
 
 
 def _fits(number: Decimal, decimals: int) -> bool:

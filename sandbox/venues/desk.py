@@ -129,7 +129,7 @@ class Desk(Ledger):
         one = self.market(wish.symbol_raw)
         if one is None:
             refuse("unknown_market")
-        self._refuse_as_scripted()
+        self.refuse_as_scripted()
         check(self.now(), one, wish, unique_ids=self.unique_ids)
         order = self.record(wish)
         if self.script.refuse_later:
@@ -147,7 +147,6 @@ class Desk(Ledger):
         Raises:
             Refusal: there is none, or it is over.
         """
-        self._refuse_as_scripted()
         if order is None or order.state != OPEN:
             refuse("not_open")
         self._end(order, "cancelled")
@@ -160,7 +159,6 @@ class Desk(Ledger):
         Raises:
             Refusal: the market does not allow it, or margin does not suffice.
         """
-        self._refuse_as_scripted()
         if not 1 <= leverage <= most_leverage(one):
             refuse("leverage")
         before = self.account.leverage.get(one.symbol_raw)
@@ -173,7 +171,12 @@ class Desk(Ledger):
             refuse("margin")
         self.revision += 1
 
-    def _refuse_as_scripted(self) -> None:
+    def refuse_as_scripted(self) -> None:
+        """Refuse if a fault says so.
+
+        Raises:
+            Refusal: with the scripted word.
+        """
         if self.script.refuse is not None:
             refuse(self.script.refuse)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from sandbox.venues.accounts import OPEN
+from sandbox.venues.checks import REDUCE_ONLY
 from sandbox.venues.codes import EXTENDED
 from sandbox.venues.extended import PREFIX
 from sandbox.venues.extended_rows import (
@@ -121,6 +122,8 @@ class ExtendedPrivate:
         if given != EXTENDED_KEY or not rights.is_known or is_over:
             return Answer(b"", 401, "text/plain")
         try:
+            if "@order" not in self.purposes(ask):
+                self.desk.refuse_as_scripted()
             data = self._routes[ask.method, _name(ask)[0]](ask)
         except Refusal as refusal:
             return self.refusal(refusal.why)
@@ -172,7 +175,7 @@ class ExtendedPrivate:
         expires_ms = self._admit(body)
         tif = "GTX" if body["postOnly"] else str(body["timeInForce"])
         one = self._market(body["market"])
-        if one.status == "REDUCE_ONLY":
+        if one.status == REDUCE_ONLY and body["reduceOnly"] is not True:
             refuse("reduce_only_market")
         side = {"BUY": 1, "SELL": -1}[body["side"]]
         wish = Wish(

@@ -120,6 +120,8 @@ class HyperliquidPrivate:
         """Check signature, nonce and expiry of an action, then do it; or read."""
         self.desk.settle()
         try:
+            if "@order" not in self.purposes(ask):
+                self.desk.refuse_as_scripted()
             if ask.path != "/exchange":
                 return pack(self._reads[ask.body["type"]](ask.body))
             self._admit(ask.body)
@@ -129,6 +131,10 @@ class HyperliquidPrivate:
             return _err(HYPERLIQUID.get(refusal.why, refusal.why))
         except (KeyError, TypeError, ValueError, InvalidOperation, IndexError):
             return Answer(HYPERLIQUID["malformed"].encode(), 422, "text/plain")
+
+    def refusal(self, why: str) -> Answer:
+        """Return the refusal of the one order in a request."""
+        return _fine("order", {"statuses": [_order_error(why, 0)]})
 
     def _admit(self, body: Body) -> None:
         signer = signer_of(body)

@@ -234,7 +234,12 @@ class Ledger:
         if one is None or not signed:
             refuse("not_open")
         wish = Wish(
-            symbol_raw, 1 if signed > 0 else -1, abs(signed), None, kind="market"
+            symbol_raw,
+            1 if signed > 0 else -1,
+            abs(signed),
+            None,
+            client_id=self._foreign_id(cause),
+            kind="market",
         )
         order = self.record(wish)
         price = self.now().mark(one) if price is None else price
@@ -242,6 +247,21 @@ class Ledger:
         if cause == "foreign" and symbol_raw in self.account.holdings:
             self.account.holdings[symbol_raw].foreign = True
         self.touch()
+
+    def _foreign_id(self, cause: str) -> str:
+        """Return the client id of an order that nobody here sent.
+
+        Binance names them so in its documentation of 2026; Extended names every order,
+        the others leave it out.
+        """
+        number = self.account.next_id
+        if self.venue == "binance":
+            return {
+                "adl": "adl_autoclose",
+                "foreign": f"web_{number}",
+                "liquidation": f"autoclose-{number}",
+            }.get(cause, f"settlement_autoclose-{number}")
+        return f"{cause}-{number}" if self.venue == "extended" else ""
 
     def pay_funding(
         self, symbol_raw: str, holding: Holding, start_ms: int, end_ms: int

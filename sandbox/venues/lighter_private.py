@@ -123,6 +123,8 @@ class LighterPrivate:
         self.desk.settle()
         name = ask.path.removeprefix(PREFIX)
         try:
+            if "@order" not in self.purposes(ask):
+                self.desk.refuse_as_scripted()
             if ask.method == "POST":
                 return self._send(ask)
             if name in self._signed:
@@ -228,7 +230,7 @@ class LighterPrivate:
             else self.desk.find(order_id=index - FIRST_ORDER)
         )
         # The reply proves nothing: a cancel of nothing is accepted like any other.
-        if self.desk.script.refuse or (found is not None and found.state == OPEN):
+        if found is not None and found.state == OPEN:
             self.desk.cancel(found)
 
     def _cancel_all(self, transaction: Body) -> None:

@@ -20,6 +20,9 @@ class PrivateDialect(Protocol):
     def answer(self, ask: Ask) -> Answer:
         """Answer it, errors in the venue's own form included."""
 
+    def refusal(self, why: str) -> Answer:
+        """Return the refusal of an order by its word, or by the venue's own code."""
+
     def purposes(self, ask: Ask) -> frozenset[str]:
         """Return what a request is for, e.g. `@order`; see `sandbox.faults`."""
 

@@ -66,8 +66,10 @@ class Statement:
         """Return the margin bound by resting orders."""
         bound = ZERO
         for order in self.account.orders:
+            if order.state != OPEN or order.is_reduce_only:
+                continue
             one = self.market(order.symbol_raw)
-            if order.state == OPEN and one is not None and not order.is_reduce_only:
+            if one is not None:
                 price = order.price or self.mark(one)
                 bound += order.remaining * price / self.leverage_of(one)
         return bound

@@ -131,6 +131,21 @@ async def test_a_delisted_market_is_settled_and_takes_no_orders(venue: str) -> N
             _trade(box, venue, 1, "2")
 
 
+async def test_a_market_may_take_only_orders_that_reduce() -> None:
+    """The way out stays open when the way in is closed."""
+    async with frozen_box() as box:
+        _trade(box, "extended", 1, "2")
+        box.world.set_status("SOL", "extended", "REDUCE_ONLY")
+        desk = box.accounts.desk("extended")
+        out = Wish("SOL-USD", -1, Decimal(2), None, is_reduce_only=True, kind="market")
+
+        with pytest.raises(Refusal, match="closed"):
+            _trade(box, "extended", 1, "2")
+        desk.place(out)
+
+        assert desk.account.holdings == {}
+
+
 async def test_losses_beyond_the_margin_liquidate_everything() -> None:
     """A short of 20 SOL with 500 dollars does not survive a rise by half."""
     async with frozen_box() as box:

@@ -152,6 +152,31 @@ async def test_any_refusal_can_be_had(venue: str, why: str, text: str) -> None:
         assert _held(box, venue) == 0
 
 
+@pytest.mark.parametrize("venue", VENUES)
+async def test_an_order_may_fill_although_the_reply_refuses_it(venue: str) -> None:
+    """A duplicate's refusal proves that an earlier copy arrived."""
+    async with frozen_box() as box, trading_client(box, venue) as client:
+        box.faults.add(venue, "@order", "reject_after")
+
+        with pytest.raises(ccxt.BaseError, match=r"(?i)duplicate|exists"):
+            await _buy(client, venue)
+
+        assert _held(box, venue) == Decimal("0.5")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "call"),
+    [("@positions", "fetch_positions"), ("@balance", "fetch_balance")],
+)
+async def test_a_read_may_be_refused_with_any_code(endpoint: str, call: str) -> None:
+    """A key that lost its rights in the middle of a trade."""
+    async with frozen_box() as box, trading_client(box, "binance") as client:
+        box.faults.add("binance", endpoint, "reject", param="key")
+
+        with pytest.raises(ccxt.AuthenticationError, match="-2015"):
+            await getattr(client, call)()
+
+
 @pytest.mark.parametrize("venue", ["extended", "lighter"])
 async def test_a_receipt_may_be_followed_by_nothing_or_by_a_refusal(
     venue: str,
