@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.access import Pace
 from bot.settings import load_settings
-from bot.wiring import _hold, running
+from bot.wiring import running
 from core.model.units import Base
 from sandbox.app import SandboxServer
 from sandbox.clock import SandboxClock
@@ -254,7 +254,9 @@ class House:
 
     async def hold(self) -> None:
         """Pay and book funding and check positions as the timer does."""
-        await _hold(self.accounts, self.engine)
+        for account in self.accounts.values():
+            await account.settle_funding()
+        await self.engine.hold_tick()
         await self.rest()
 
     # --- people -----------------------------------------------------------------------
