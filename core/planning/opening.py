@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING
 
 from core.errors import MarginError, NoPairError, SizeError, VenueDownError
@@ -105,9 +105,12 @@ def margin_needed(
 
 
 def allowed_leverage(leverage: Decimal, legs: Sequence[Instrument]) -> Decimal:
-    """Return the wanted leverage, or the lowest limit of a venue if that is lower."""
+    """Return the wanted leverage, or the lowest limit of a venue if that is lower.
+
+    Always whole: venues take no other, and what the card promises must be what is set.
+    """
     limits = [leg.max_leverage for leg in legs if leg.max_leverage is not None]
-    return min([leverage, *limits])
+    return max(min([leverage, *limits]).to_integral_value(ROUND_DOWN), Decimal(1))
 
 
 def check_margin(leg: PlanLeg, leverage: Decimal) -> None:

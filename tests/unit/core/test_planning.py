@@ -367,6 +367,14 @@ def test_leverage_is_lowered_to_what_both_venues_allow() -> None:
     assert _plan().leverage == D(3)
 
 
+def test_leverage_is_whole_as_venues_take_it() -> None:
+    """A limit of 2.5x sets 2x: half the notional is locked, and the card says so."""
+    low = replace(instrument(venue=BINANCE), max_leverage=D("2.5"))
+    books = replace(_books(), short=replace(_books().short, instrument=low))
+
+    assert _plan(books).leverage == D(2)
+
+
 def test_a_flipped_spread_is_no_plan() -> None:
     """Paying on both legs is never an offer."""
     flipped = replace(PAIR, short=replace(PAIR.short, rate=PAIR.long.rate))
