@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bot.callbacks import Tap
     from bot.cards.card import Card
     from bot.handlers.desk import Desk
+    from core.model.trade import Trade
     from core.model.units import MessageId
 
 
@@ -38,6 +39,8 @@ async def positions(
         return Reply(hints.too_many_words(desk.look(caller), "/pos", "/pos HYPE"))
     if words:
         trade_id = await _trade_named(desk, words[0])
+        if trade_id is None:
+            return Reply(await show_positions(desk, caller, {}))
         return Reply(await show_position(desk, caller, trade_id))
     return Reply(await show_positions(desk, caller, {}))
 
@@ -51,6 +54,8 @@ async def close(
         return Reply(hints.too_many_words(desk.look(caller), "/close", "/close HYPE"))
     if words:
         trade_id = await _trade_named(desk, words[0])
+        if trade_id is None:
+            return Reply(await show_positions(desk, caller, {"closing": "yes"}))
         return await quote(desk, caller, QuoteRequest(trade_id=trade_id))
     portfolio = await desk.engine.portfolio()
     if len(portfolio.positions) == 1:
@@ -111,8 +116,8 @@ async def close_row(
     return replace(reply, is_new=True)
 
 
-async def _trade_named(desk: Desk, word: str) -> TradeId:
-    """Return the trade of an id, or the only open pair of a token.
+async def _trade_named(desk: Desk, word: str) -> TradeId | None:
+    """Return the trade of an id, or the only open pair of a token; None for several.
 
     Raises:
         UnknownTradeError: neither.
@@ -120,11 +125,22 @@ async def _trade_named(desk: Desk, word: str) -> TradeId:
     portfolio = await desk.engine.portfolio()
     wanted = word.lower()
     trades = [each.trade for each in portfolio.positions]
-    named = [each.trade_id for each in trades if each.trade_id.lower() == wanted]
-    named += [each.trade_id for each in trades if each.base.lower() == wanted]
+    for each in trades:
+        if each.trade_id.lower() == wanted:
+            return each.trade_id
+    named = [each.trade_id for each in trades if wanted in _names(each)]
     if named:
-        return named[0]
+        return named[0] if len(named) == 1 else None
     try:
         return (await desk.engine.position(TradeId(word))).trade.trade_id
     except UnknownTradeError:
         raise UnknownTradeError(word) from None
+
+
+def _names(trade: Trade) -> set[str]:
+    """Return what people call a pair's token: PEPE, 1000PEPE, kPEPE, 1000PEPEUSDT."""
+    names = {trade.base.lower()}
+    for leg in trade.legs:
+        one = leg.instrument
+        names |= {one.native_name.lower(), one.symbol.partition("/")[0].lower()}
+    return names
