@@ -88,6 +88,14 @@ class VenueDownError(CoreError):
         self.venue_id, self.detail, self.since = venue_id, detail, since
 
 
+class OffTheListError(CoreError):
+    """A held contract left its venue's list, and no order book of it is shown."""
+
+    def __init__(self, venue_id: str, name: str, reason: str) -> None:
+        super().__init__(f"{venue_id} does not trade {name} any more: {reason}")
+        self.venue_id, self.name, self.reason = venue_id, name, reason
+
+
 class BoundBrokenError(CoreError):
     """The world became worse than the card's bounds; nothing was ordered."""
 

@@ -67,13 +67,28 @@ def judge(
         return None, tuple(skips)
     if pair.spread_per_hour < gates.min_spread_per_hour:
         detail = (
-            f"{pair.spread_per_hour:f} per hour between {pair.long.instrument.venue_id}"
-            f" and {pair.short.instrument.venue_id},"
-            f" {gates.min_spread_per_hour:f} wanted"
+            f"{pair.spread_per_hour * 100:.5f}% per hour between"
+            f" {pair.long.instrument.venue_id} and {pair.short.instrument.venue_id},"
+            f" {gates.min_spread_per_hour * 100:.5f}% wanted"
         )
         skips.append(Skip(row.base, SkipReason.BELOW_MIN_SPREAD, detail))
         return None, tuple(skips)
     return pair, tuple(skips)
+
+
+def chosen_pair(
+    long: FundingSnapshot, short: FundingSnapshot, gates: Gates
+) -> Opportunity | Skip:
+    """Return the pair a person named, or the gate that one of its sides fails.
+
+    Its spread is not judged: the person sees it.
+    """
+    refusals = (_refusal(side, gates) for side in (long, short))
+    refused = next((each for each in refusals if each is not None), None)
+    if refused is not None:
+        return refused
+    pair = Opportunity(long.instrument.base, long, short)
+    return pair if _prices_agree(long, short) else _mismatch(pair)
 
 
 def best_pair(

@@ -21,6 +21,7 @@ from core.errors import (
     NoPairError,
     NothingFitsError,
     NotYoursError,
+    OffTheListError,
     PausedError,
     PlanExpiredError,
     PlanPendingError,
@@ -43,7 +44,7 @@ from core.model.opportunity import Opportunity
 from core.model.plan import OpenPlan, PlanState, StoredPlan
 from core.model.trade import Trade, TradeLeg, TradeState, advance_trade
 from core.model.units import Nonce, PlanId, TradeId
-from core.opportunities import best_pair
+from core.opportunities import chosen_pair
 from core.planning import (
     build_close_plan,
     build_open_plan,
@@ -51,7 +52,7 @@ from core.planning import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
     from decimal import Decimal
 
@@ -59,6 +60,8 @@ if TYPE_CHECKING:
     from core.limits import Limits
     from core.model.control import Halt
     from core.model.instrument import Instrument, TokenRow
+    from core.model.market import OrderBook
+    from core.model.opportunity import Skip
     from core.model.order import Balance
     from core.model.plan import ClosePlan, PlanLeg
     from core.model.units import Base, ChatId, MessageId, UserId, VenueId
@@ -169,8 +172,13 @@ class Quotes:
         balances = await self._balances(tuple(self._parts.accounts))
         passed: list[tuple[Base, str]] = []
         reads = 0
-        for pair in result.opportunities:
+        for ranked in result.opportunities:
+            # rates may have been read anew since the ranking, or be too old by now
+            judged, skips = self._parts.scanner.judge(ranked.base)
+            pair = judged or ranked
             why = self._too_dear(pair, balances, size_usd)
+            if judged is None:
+                why = _details(skips)
             if why is None and reads >= MOST_BOOK_READS:
                 break
             if why is None:
@@ -223,8 +231,7 @@ class Quotes:
     def _ranked(self, base: Base) -> Opportunity:
         pair, skips = self._parts.scanner.judge(base)
         if pair is None:
-            why = "; ".join(skip.detail for skip in skips).replace("_", " ")
-            raise NoPairError(base, why or "no fresh rates yet")
+            raise NoPairError(base, _details(skips))
         return pair
 
     def _named(self, row: TokenRow, venues: tuple[VenueId, VenueId]) -> Opportunity:
@@ -237,10 +244,11 @@ class Quotes:
             if snapshot is None:
                 raise NoPairError(row.base, f"{venue_id} shows no fresh rate")
             sides.append(snapshot)
-        _, mismatches = best_pair(sides)
-        if mismatches:
-            raise NoPairError(row.base, mismatches[0].detail)
-        return Opportunity(row.base, sides[0], sides[1])
+        found = chosen_pair(sides[0], sides[1], self._parts.scanner.gates)
+        if isinstance(found, Opportunity):
+            return found
+        where = f"{found.venue_id}: " if found.venue_id is not None else ""
+        raise NoPairError(row.base, where + found.detail)
 
     def _check_size(self, size_usd: Decimal | None) -> None:
         """Refuse a size that the host does not allow."""
@@ -315,19 +323,26 @@ class Quotes:
 
         Raises:
             VenueDownError: one of them did not answer.
+            OffTheListError: one of them is not traded any more.
         """
+        first, second = await asyncio.gather(self._book(long), self._book(short))
+        return PairBooks(long=first, short=second)
+
+    async def _book(self, instrument: Instrument) -> OrderBook:
+        """Read one book, or say which venue did not show it and why."""
+        venue_id = instrument.venue_id
         try:
             async with asyncio.timeout(READ_LIMIT.total_seconds()):
-                first, second = await asyncio.gather(
-                    self._parts.books[long.venue_id].book(long),
-                    self._parts.books[short.venue_id].book(short),
-                )
+                return await self._parts.books[venue_id].book(instrument)
         except VenueError as error:
-            raise VenueDownError(error.venue_id, error.detail, None) from error
+            absence = self._parts.scanner.absence(instrument)
+            if absence is not None:
+                name = instrument.native_name
+                raise OffTheListError(venue_id, name, absence.value) from error
+            raise VenueDownError(venue_id, error.detail, None) from error
         except TimeoutError as error:
             detail = "no order book in time"
-            raise VenueDownError(long.venue_id, detail, None) from error
-        return PairBooks(long=first, short=second)
+            raise VenueDownError(venue_id, detail, None) from error
 
     async def _balances(self, venue_ids: tuple[VenueId, ...]) -> dict[VenueId, Balance]:
         """Read balances at once; a venue that does not answer is left out."""
@@ -520,6 +535,12 @@ def _refuse_if_held(trade: Trade, venues: set[VenueId]) -> None:
             raise TradeBusyError(trade.trade_id, trade.state.value)
         detail = f"trade {trade.trade_id} holds it"
         raise AlreadyHeldError(trade.base, leg.instrument.venue_id, detail)
+
+
+def _details(skips: Iterable[Skip]) -> str:
+    """Return in words why a token has no pair now."""
+    words = "; ".join(dict.fromkeys(skip.detail for skip in skips))
+    return words.replace("_", " ") or "no fresh rates"
 
 
 def hash_of(nonce: Nonce) -> str:

@@ -85,8 +85,11 @@ class Scanner:
         current, latest = self.availability.current, self._latest
         if current is None or latest is None:
             return None, ()
+        row = current.rows.get(base)
+        if row is None:
+            return None, ()
         known = self._fresh(latest.snapshots.get(base, ()))
-        return judge(current.rows[base], known, self.gates)
+        return judge(row, known, self.gates)
 
     # --- one instrument ---------------------------------------------------------------
 

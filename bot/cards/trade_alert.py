@@ -278,9 +278,16 @@ def _by_hand(facts: Facts, look: Look) -> str:
         return ""
     venue = text(look.title(facts["do_venue"]))
     side = text(facts.get("do_side", ""))
-    amount = f"{quantity(facts, 'do_quantity')} {_base(facts)}"
     symbol = text(facts.get("do_symbol", ""))
-    return f"Do now: on {venue} {side} {amount} in {symbol}, reduce-only."
+    amount = f"{quantity(facts, 'do_quantity')} {_base(facts)} in {symbol}"
+    told = number(facts, "do_quantity")
+    legs = [leg for leg in items(facts) if leg.get("venue") == facts["do_venue"]]
+    unit = _multiplier(legs[0]) if legs else 1
+    if told is not None and unit != 1:
+        # the venue's own form counts listed units, a thousandth of the token's
+        listed = numbers.plain(told / unit)
+        amount = f"{listed} {symbol} (= {numbers.plain(told)} {_base(facts)})"
+    return f"Do now: on {venue} {side} {amount}, reduce-only."
 
 
 def _leg_lost(facts: Facts, look: Look) -> Sequence[str]:

@@ -113,6 +113,17 @@ def _venue_down(error: errors.VenueDownError, look: Look) -> Words:
     )
 
 
+def _off_the_list(error: errors.OffTheListError, look: Look) -> Words:
+    why = error.reason.replace("_", " ")
+    return Words(
+        f"{look.title(error.venue_id)} does not trade {error.name} any more ({why})."
+        f" {_NOTHING}",
+        "The pair stays hedged. Once the venue has settled its side, I close the other"
+        " leg too.",
+        helps=("pos", "health"),
+    )
+
+
 def _bound_broken(error: errors.BoundBrokenError, look: Look) -> Words:
     del look
     return Words(
@@ -241,6 +252,7 @@ REFUSALS: Mapping[type[errors.CoreError], Callable[..., Words]] = {
     errors.SizeError: _size,
     errors.MarginError: _margin,
     errors.VenueDownError: _venue_down,
+    errors.OffTheListError: _off_the_list,
     errors.BoundBrokenError: _bound_broken,
     errors.PausedError: _paused,
     errors.ReconcilingError: _reconciling,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -485,6 +486,7 @@ REFUSALS = [
     errors.SizeError(NASTY),
     errors.MarginError("lighter", Decimal("180.1"), Decimal(201)),
     errors.VenueDownError("lighter", NASTY, START),
+    errors.OffTheListError("lighter", NASTY, "delisted"),
     errors.BoundBrokenError("funding", "0.081%/8h", NASTY),
     errors.PausedError("by you", START),
     errors.ReconcilingError(),
@@ -656,6 +658,27 @@ def test_a_naked_leg_says_what_to_do_by_hand() -> None:
         "🚨 NOT HEDGED: short 12.1 HYPE on Hyperliquid · 🧪 PAPER"
     )
     assert "Do now: on Hyperliquid buy 12.1 HYPE in HYPE, reduce-only." in text
+
+
+def test_an_instruction_by_hand_counts_as_the_venue_does() -> None:
+    """123,000 of 1000PEPEUSDT are 123 million PEPE; typed as base it is 1000 times."""
+    leg = {"leg": "1", "venue": BINANCE, "side": "long", "multiplier": "1000"}
+    facts = {
+        "base": "PEPE",
+        "exposure_base": "123000000",
+        "do_venue": BINANCE,
+        "do_symbol": "1000PEPEUSDT",
+        "do_side": "sell",
+        "do_quantity": "123000000",
+        "items": json.dumps([leg]),
+    }
+
+    text = _text(alert_card(LOOK, _alert(AlertKind.NOT_HEDGED, facts)))
+
+    assert (
+        "Do now: on Binance sell 123000 1000PEPEUSDT (= 123000000 PEPE), reduce-only."
+        in text
+    )
 
 
 def test_a_new_spread_leads_to_a_quote_and_never_to_an_order() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.model.instrument import AbsenceReason, TokenRow
 from core.model.opportunity import SkipReason
 from core.model.units import Base
-from core.opportunities import Gates, best_pair, judge, rank
+from core.opportunities import Gates, best_pair, chosen_pair, judge, rank
 from tests.fakes.objects import (
     ALL_VENUES,
     BINANCE,
@@ -155,7 +155,7 @@ def test_a_name_collision_on_one_venue_does_not_cost_the_other_venues() -> None:
 
 
 def test_a_spread_below_the_threshold_is_left_out_with_its_numbers() -> None:
-    """The reason carries what was found and what was wanted."""
+    """In percent like every card: a bare fraction reads 100 times too small."""
     low = snapshot(venue=EXTENDED, per_hour="0.00001")
     high = snapshot(venue=LIGHTER, per_hour="0.00002")
 
@@ -163,7 +163,9 @@ def test_a_spread_below_the_threshold_is_left_out_with_its_numbers() -> None:
 
     assert pair is None
     assert skips[0].reason is SkipReason.BELOW_MIN_SPREAD
-    assert "0.00001 per hour" in skips[0].detail
+    assert skips[0].detail == (
+        "0.00100% per hour between extended and lighter, 0.00200% wanted"
+    )
     assert "0.00002 wanted" in skips[0].detail
 
 
@@ -198,3 +200,26 @@ def test_no_other_pair_of_the_token_is_wider(rates: list[Decimal]) -> None:
     hourly = [each.rate.per_hour for each in found]
     assert pair.spread_per_hour == max(hourly) - min(hourly)
     assert pair.long is not pair.short
+
+
+@pytest.mark.parametrize(
+    ("price", "volume", "reason"),
+    [
+        ("5", "1000000", None),
+        ("5", None, None),
+        (None, "1000000", SkipReason.NO_PRICE),
+        ("5", "12000", SkipReason.BELOW_MIN_VOLUME),
+        ("5.5", "1000000", SkipReason.PRICE_MISMATCH),
+    ],
+    ids=["fine", "unknown volume", "no price", "thin market", "another asset"],
+)
+def test_a_pair_that_a_person_names_passes_the_same_gates(
+    price: str | None, volume: str | None, reason: SkipReason | None
+) -> None:
+    """A button of an old list must not lead around the liquidity and unit checks."""
+    long = snapshot("APT", BINANCE, per_hour="0.00001")
+    short = snapshot("APT", EXTENDED, per_hour="0.00009", price=price, volume=volume)
+
+    found = chosen_pair(long, short, GATES)
+
+    assert getattr(found, "reason", None) is reason
