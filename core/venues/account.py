@@ -322,6 +322,8 @@ class LiveVenue:
             trouble = failure_of(self.venue_id, error)
             if trouble.kind is TroubleKind.BUSY:
                 self._quiet(QUIET_AFTER_BUSY)
+            if trouble is error:
+                raise
             raise trouble from error
 
     async def _ready(self) -> None:
