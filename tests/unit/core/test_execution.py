@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import pytest
 
+from core.limits import TROUBLE_KEY
 from core.model.alert import AlertKind, AlertLevel
 from core.model.control import (
     GLOBAL_SCOPE,
@@ -625,6 +626,28 @@ async def test_a_pause_does_not_stop_a_close() -> None:
     trade = await stage.close()
 
     assert trade.state is TradeState.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_trouble"), [(Reply.ACK, False), (Reply.LOST, True)]
+)
+async def test_a_receipt_is_no_trouble_but_three_lost_answers_are(
+    reply: Reply, *, is_trouble: bool
+) -> None:
+    """Venues that only take an order and tell its fill later would never trade."""
+    stage = Stage()
+    stage.first.answers.extend(Answer(reply) for _ in range(3))
+    for _ in range(3):
+        await stage.open()
+        stage.first.move_position(-stage.first.position)
+        stage.second.move_position(-stage.second.position)
+        stage.journal.orders.clear()
+        stage.first.orders.clear()
+        stage.second.orders.clear()
+
+    halts = [key for _, key in stage.journal.halt_rows if key == TROUBLE_KEY]
+
+    assert bool(halts) is is_trouble
 
 
 def halt_by_hand(stage: Stage) -> None:
