@@ -63,7 +63,8 @@ class Outage:
 class Look:
     """One answered read that could have shown an order."""
 
-    at: datetime
+    at: float
+    """Seconds by a clock that never jumps."""
     what: str
     order: ClientOrderId | None = None
 
@@ -83,6 +84,8 @@ class ArenaVenue(FakeVenue):
     """Filled beyond what was ordered, or beyond an order's life."""
     taken: Decimal = Decimal(0)
     """Moved by hands that are not ours."""
+    has_lied: bool = False
+    """A list of positions was served that is not true."""
     moved_at: datetime | None = None
     """When something last happened that our side could not know."""
     before: tuple[datetime, Decimal] | None = None
@@ -205,6 +208,7 @@ class ArenaVenue(FakeVenue):
         found = await super().positions()
         outage = self._outage(lambda each: each.positions != "fine")
         if outage is not None and outage.positions == "omitted":
+            self.has_lied = True
             return ()
         if outage is not None:
             nothing: Decimal = None  # type: ignore[assignment]  # what venues send
@@ -213,7 +217,7 @@ class ArenaVenue(FakeVenue):
         return found
 
     def _looked(self, what: str, order: ClientOrderId | None = None) -> None:
-        self.looks.append(Look(self.clock.now(), what, order))
+        self.looks.append(Look(self.clock.monotonic(), what, order))
 
     async def book(self, instrument: Instrument) -> OrderBook:
         """Read a book, or one that nobody should trade on."""

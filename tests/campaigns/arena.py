@@ -84,7 +84,8 @@ class Arena(Stage):
         self.restart()
 
     def _arena_venue(self, listed: Instrument) -> ArenaVenue:
-        return ArenaVenue(listed, self.clock, self.switch, PRICE)
+        # a venue has a clock of its own, and nobody moves that one
+        return ArenaVenue(listed, LoopClock(), self.switch, PRICE)
 
     @property
     def accounts(self) -> dict[VenueId, ArenaVenue]:

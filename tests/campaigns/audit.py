@@ -57,6 +57,8 @@ class Audit:
         self._trade: Trade | None = None
         self._orders: dict[str, OrderIntent] = {}
         self._alerts: set[str] = set()
+        self._made: dict[str, float] = {}
+        """When each order was written, by a clock that never jumps."""
         self.checks: Counter[str] = Counter()
         """How often each invariant was evaluated."""
         self.faults_until: datetime | None = None
@@ -116,9 +118,10 @@ class Audit:
         reply = None if last is None else venue.replies.get(last.intent_id)
         is_busy = isinstance(reply, Rejected) and reply.code == "rate_limit"
         if last is not None and is_busy:
-            waited = order.created_at - last.created_at
-            what = f"{order.intent_id} left {waited} after a refusal for haste"
-            self.expect("V07", waited >= timedelta(seconds=5), what)
+            made = self._made
+            waited = made[order.intent_id] - made[last.intent_id]
+            what = f"{order.intent_id} left {waited} s after a refusal for haste"
+            self.expect("V07", waited >= 4.999, what)
 
     def _check_reducing(self, order: OrderIntent, venue: ArenaVenue) -> None:
         held = -venue.position * order.side.sign
@@ -173,6 +176,7 @@ class Audit:
         for order in self._arena.orders_made:
             self._check_order(self._orders.get(order.intent_id), order)
             self._orders[order.intent_id] = order
+            self._made.setdefault(order.intent_id, self._arena.clock.monotonic())
         for key, alert in self._arena.journal.alerts.items():
             if key not in self._alerts:
                 self._alerts.add(key)
@@ -227,8 +231,10 @@ class Audit:
         elif said == "fence":
             self._check_fence(order, venue)
         elif said == "position":
-            holds = venue.taken > 0 or (
-                truth is not None and truth.filled >= (order.filled_base or ZERO)
+            holds = (
+                venue.taken > 0
+                or venue.has_lied
+                or (truth is not None and truth.filled >= (order.filled_base or ZERO))
             )
             self.expect("INV13", holds, f"{what}: the position is not ours")
         elif truth is None or truth.filled != order.filled_base:
@@ -248,10 +254,11 @@ class Audit:
             self.expect("INV10", False, what)  # noqa: FBT003 - an assertion
 
     def _check_fence(self, order: OrderIntent, venue: ArenaVenue) -> None:
-        now = self._arena.clock.now()
         what = f"{order.intent_id} given up"
-        self.expect("INV10", now >= order.fence_at, f"{what} before the fence")
-        since = [each for each in venue.looks if each.at >= order.fence_at]
+        fence = self._made[order.intent_id] + _fence_s(order)
+        now = self._arena.clock.monotonic()
+        self.expect("INV10", now >= fence - 0.001, f"{what} before the fence")
+        since = [each for each in venue.looks if each.at >= fence - 0.001]
         asked = sum(1 for each in since if each.order == order.client_order_id)
         self.expect("INV10", asked >= ROUNDS, f"{what} after {asked} looks")
         for name in ("fills", "positions"):
@@ -321,9 +328,11 @@ class Audit:
 
     def after_time(self) -> None:
         """Check that nothing waits for ever without a person knowing."""
-        now, limit = self._arena.clock.now(), OVERDUE_AFTER + DECISION_SLACK
+        limit = (OVERDUE_AFTER + DECISION_SLACK).total_seconds()
         for order in self._arena.orders_made:
-            if not order.state.is_terminal and now > order.fence_at + limit:
+            made = self._made.get(order.intent_id, self._arena.clock.monotonic())
+            age = self._arena.clock.monotonic() - made
+            if not order.state.is_terminal and age > _fence_s(order) + limit:
                 is_called = self._arena.trade.needs_attention
                 self.expect("INV23", is_called, f"{order.intent_id} is still unknown")
 
@@ -347,6 +356,16 @@ class Audit:
             told = Decimal(alert.facts["exposure_base"])
             what = f"{alert.kind} tells {told}, not {self._arena.exposure}"
             self.expect("INV28", abs(told - self._arena.exposure) <= lot, what)
+
+    def check_payments(self) -> None:
+        """Check that each payment of the venues is booked once."""
+        booked = list(self._arena.journal.payments.values())
+        for venue in self._arena.accounts.values():
+            mine = [each for each in booked if each.venue_id == venue.venue_id]
+            moments = [each.pay_at for each in mine]
+            what = f"{len(mine)} payments booked of {venue.venue_id}"
+            holds = len(set(moments)) == len(moments) and len(mine) <= len(venue.paid)
+            self.expect("INV14", holds, what)
 
     # --- at the end -------------------------------------------------------------------
 
@@ -419,6 +438,10 @@ class Audit:
             )
             what = f"{order.intent_id}: {booked} of {order.filled_base} has executions"
             self.expect("INV15", booked == order.filled_base, what)
+
+
+def _fence_s(order: OrderIntent) -> float:
+    return (order.fence_at - order.created_at).total_seconds()
 
 
 _RESULTS = {
