@@ -83,6 +83,10 @@ class ShiftedClock(SystemClock):
         """Return the moment, aware UTC."""
         return super().now() + self._shared.offset
 
+    def monotonic(self) -> float:
+        """Return seconds that count what passed for everybody."""
+        return super().monotonic() + self._shared.offset.total_seconds()
+
 
 @dataclass(frozen=True, slots=True)
 class Orders:

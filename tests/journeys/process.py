@@ -39,6 +39,12 @@ class Demo:
         """Return what the bot wrote."""
         return (self.state / "bot.log").read_text(encoding="utf-8")
 
+    async def scanned(self) -> None:
+        """Wait for the first ranking, which comes a moment after the page."""
+        async with asyncio.timeout(START_S):
+            while "profitable opportunities" not in self.log:  # noqa: ASYNC110 - a file
+                await asyncio.sleep(0.05)
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:

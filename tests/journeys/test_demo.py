@@ -101,6 +101,7 @@ async def test_a_demo_ends_cleanly_and_a_second_start_finds_its_state(
     state = tmp_path / "demo"
     first = await start_demo(state)
     assert READY.fullmatch(first.ready_line)
+    await first.scanned()
     async with chat_at(first.url) as chat:
         await chat.say("/open KAITO")
         plan = await chat.sees("Open KAITO?")
@@ -112,6 +113,7 @@ async def test_a_demo_ends_cleanly_and_a_second_start_finds_its_state(
 
     async with running_demo(state) as second, chat_at(second.url) as chat:
         assert (await chat.texts())[: len(before)] == before
+        await chat.sees("I restarted. Pairs: 1 fine")
         old = await chat.sees("KAITO open, both legs filled")
         await chat.tap(old, "Position")
         await chat.sees("after fees so far")

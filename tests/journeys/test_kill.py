@@ -46,7 +46,9 @@ ENDS: Mapping[str, Mapping[Moment, str]] = {
         Moment("extended fill", AFTER): "open",
         Moment("balance", AFTER): "open",
         Moment("open", AFTER): "open",
-        Moment("message told", BEFORE): "open",
+        Moment(
+            "message told", BEFORE
+        ): "aborted or open",  # a word on the way, or the end
     },
     "while it closes": {
         Moment("claim, now close1", AFTER): "open",
@@ -78,7 +80,8 @@ async def test_a_kill_leaves_level_legs_and_a_person_who_knows(
     print(*stories.values(), sep="\n")  # noqa: T201 - shown with -s and on failure
     assert [str(story) for story in stories.values() if story.wrongs] == []
     assert all(story.was_killed for story in stories.values())
-    assert {moment: story.state for moment, story in stories.items()} == ends
+    for moment, story in stories.items():
+        assert story.state in ends[moment].split(" or "), str(story)
 
 
 async def test_the_list_of_moments_has_no_gap(tmp_path: Path) -> None:

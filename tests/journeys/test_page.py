@@ -32,6 +32,7 @@ async def test_a_pair_is_found_opened_watched_and_closed_by_tapping(
         running_demo(tmp_path / "state") as demo,
         open_phone(tmp_path) as phone,
     ):
+        await demo.scanned()
         await phone.open(demo.url)
         await phone.start()
         await phone.sees("Hello Anna", "PAPER")
@@ -100,6 +101,7 @@ async def test_a_viewer_may_look_and_a_stranger_hears_nothing(tmp_path: Path) ->
         running_demo(tmp_path / "state") as demo,
         open_phone(tmp_path) as phone,
     ):
+        await demo.scanned()
         await phone.open(demo.url)
         await phone.become("Stranger")
         await phone.start()
