@@ -112,11 +112,12 @@ class FundingSource(Protocol):
         ...
 
     async def funding(
-        self, instruments: Mapping[str, Instrument]
+        self, instruments: Mapping[str, Instrument], *, is_entry: bool = False
     ) -> tuple[tuple[FundingSnapshot, ...], tuple[Skip, ...]]:
         """Read all rates at once; a malformed row becomes a skip.
 
-        Every given instrument ends in exactly one of the two results.
+        Every given instrument ends in exactly one of the two results. With `is_entry`
+        an order hangs on the answer: what is otherwise kept for minutes is read too.
 
         Raises:
             VenueError: the venue failed as a whole.

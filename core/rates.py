@@ -95,14 +95,16 @@ class Rates:
         )
 
     async def reread(self, instruments: tuple[Instrument, ...]) -> None:
-        """Read anew the rates of these instruments' venues, at once.
+        """Read anew the rates of these instruments' venues, at once, for an entry.
 
         Raises:
             VenueError: one of them failed.
         """
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self._read(each.venue_id, {each.symbol: each}))
+                group.create_task(
+                    self._read(each.venue_id, {each.symbol: each}, is_entry=True)
+                )
                 for each in instruments
             ]
         for task in tasks:
@@ -140,12 +142,17 @@ class Rates:
         return RatesView(snapshots, skips, (), (status,))
 
     async def _read(
-        self, venue_id: VenueId, listed: Mapping[str, Instrument]
+        self,
+        venue_id: VenueId,
+        listed: Mapping[str, Instrument],
+        *,
+        is_entry: bool = False,
     ) -> tuple[tuple[FundingSnapshot, ...], tuple[Skip, ...]] | Trouble:
         begun = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._hang_limit.total_seconds()):
-                snapshots, skips = await self._sources[venue_id].funding(listed)
+                source = self._sources[venue_id]
+                snapshots, skips = await source.funding(listed, is_entry=is_entry)
         except VenueError as error:
             return self._failed(venue_id, error.kind, error.detail)
         except TimeoutError:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from core.venues.client import Row
 
 _RETRY_AFTER: Final = timedelta(minutes=1)
+_FAIR: Final = timedelta(seconds=5)
 
 
 @dataclass(slots=True)
@@ -36,6 +37,13 @@ class KeptList:
             now - self.tried_at >= _RETRY_AFTER.total_seconds()
         )
         return is_old and waited
+
+    def may_ask(self, now: float, *, is_urgent: bool) -> bool:
+        """Tell whether asking early is fair: the last try is not from just now."""
+        if self.call is None:
+            return False
+        pause = _FAIR if is_urgent else _RETRY_AFTER
+        return self.tried_at is None or now - self.tried_at >= pause.total_seconds()
 
     def is_usable(self, now: float) -> bool:
         """Tell whether the last answer may still be believed."""

@@ -175,16 +175,18 @@ class MarketReader:
     # --- rates ------------------------------------------------------------------------
 
     async def funding(
-        self, instruments: Mapping[str, Instrument]
+        self, instruments: Mapping[str, Instrument], *, is_entry: bool = False
     ) -> tuple[tuple[FundingSnapshot, ...], tuple[Skip, ...]]:
         """Read all rates at once; every given instrument gets a snapshot or a skip.
+
+        With `is_entry` an order hangs on the answer: the intervals are read again too.
 
         Raises:
             VenueError: the venue failed as a whole, or sent no rate at all.
         """
         async with self._guarded(self._timeout):
             await self._load(anew=False)
-        lists = await self._read_lists()
+        lists = await self._read_lists(is_entry=is_entry)
         if lists.error is not None:
             raise lists.error
         await self._clock.sleep(
@@ -198,19 +200,35 @@ class MarketReader:
             found = self._translated(instruments.values(), lists, self._clock.now())
         return found
 
-    async def _read_lists(self) -> _Lists:
+    async def _read_lists(self, *, is_entry: bool) -> _Lists:
         """Read everything that is due, all at once."""
-        lists = _Lists()
+        lists, now = _Lists(), self._clock.monotonic()
+        due = [each for each in (self._intervals, self._volumes) if each.is_due(now)]
+        may_ask = self._intervals.may_ask(now, is_urgent=is_entry)
+        is_doubtful = is_entry or self._may_have_changed()
+        if may_ask and is_doubtful and self._intervals not in due:
+            due.append(self._intervals)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._read_rates(lists))
             if self._entry.rates.tickers is TickerUse.EVERY_SCAN:
                 group.create_task(self._read_tickers(lists))
-            for kept in (self._intervals, self._volumes):
-                if kept.is_due(self._clock.monotonic()):
-                    group.create_task(self._refresh(kept))
+            for kept in due:
+                group.create_task(self._refresh(kept))
         if self._volumes.is_usable(self._clock.monotonic()):
             lists.tickers = self._volumes.rows or {}
         return lists
+
+    def _may_have_changed(self) -> bool:
+        """Tell whether a payment may have been made since the intervals were read.
+
+        Venues change an interval at a payment, and a change from 4 h to 8 h shows
+        nowhere else: the announced moment fits both.
+        """
+        past = self._clock.now() - self._clock.now().replace(
+            minute=0, second=0, microsecond=0
+        )
+        age = self._clock.monotonic() - self._intervals.read_at
+        return age > past.total_seconds()
 
     async def _read_rates(self, lists: _Lists) -> None:
         try:

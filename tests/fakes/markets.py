@@ -107,9 +107,10 @@ class FakeMarket:
         return tuple(self.listed.values()), self.left_out
 
     async def funding(
-        self, instruments: Mapping[str, Instrument]
+        self, instruments: Mapping[str, Instrument], *, is_entry: bool = False
     ) -> tuple[tuple[FundingSnapshot, ...], tuple[Skip, ...]]:
         """Serve the rates; an instrument without one becomes a skip."""
+        del is_entry
         self._called("funding")
         found = (self.snapshots.get(symbol) for symbol in instruments)
         now = self._clock.now()

@@ -39,9 +39,10 @@ class Venue:
         self.calls = 0
 
     async def funding(
-        self, instruments: Mapping[str, Instrument]
+        self, instruments: Mapping[str, Instrument], *, is_entry: bool = False
     ) -> tuple[tuple[FundingSnapshot, ...], tuple[Skip, ...]]:
         """Answer, fail or hang as told."""
+        del is_entry
         self.calls += 1
         if self.hangs:
             await asyncio.Event().wait()

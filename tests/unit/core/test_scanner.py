@@ -47,10 +47,10 @@ class Venue:
         return listed, self.left_out
 
     async def funding(
-        self, instruments: Mapping[str, Instrument]
+        self, instruments: Mapping[str, Instrument], *, is_entry: bool = False
     ) -> tuple[tuple[FundingSnapshot, ...], tuple[Skip, ...]]:
         """Return the rate, nothing, or fail."""
-        del instruments
+        del instruments, is_entry
         if self.is_down:
             raise VenueError(self.venue_id, TroubleKind.TIMEOUT, "no answer")
         if self.is_silent:

@@ -354,6 +354,33 @@ async def test_a_contradicted_interval_has_its_list_read_again_at_once() -> None
     assert found["BTC"].rate.per_hour == Decimal("0.0001")
 
 
+@pytest.mark.parametrize(
+    ("minutes", "is_entry"), [(8, False), (1, True)], ids=["full hour", "entry"]
+)
+async def test_intervals_are_read_again_after_a_payment_and_before_an_entry(
+    minutes: int, *, is_entry: bool
+) -> None:
+    """A change from 4 h to 8 h halves the rate and contradicts nothing.
+
+    The payloads are of 21:52; eight minutes later a payment may have been made.
+    """
+    clock = FakeClock(PAYLOAD_TIME)
+    async with (
+        serve(example_answers("binance")) as local,
+        reading(VENUES[ALL[0]], local.url, clock=clock) as reader,
+    ):
+        instruments = await listed(reader)
+        before = await rates(reader, instruments)
+        local.tell("/fapi/v1/fundingInfo", [])
+        await clock.advance(timedelta(minutes=minutes))
+        found, _ = await reader.funding(
+            {each.symbol: each for each in instruments.values()}, is_entry=is_entry
+        )
+
+    (pepe,) = (each for each in found if each.instrument.base == "PEPE")
+    assert before["PEPE"].rate.per_hour == 2 * pepe.rate.per_hour
+
+
 async def test_a_contradiction_that_stays_is_asked_about_once() -> None:
     """A symbol missing from the list for good must not double every scan."""
     clock = FakeClock(PAYLOAD_TIME)
