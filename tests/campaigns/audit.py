@@ -234,6 +234,7 @@ class Audit:
             holds = (
                 venue.taken > 0
                 or venue.has_lied
+                or venue.excess > 0
                 or (truth is not None and truth.filled >= (order.filled_base or ZERO))
             )
             self.expect("INV13", holds, f"{what}: the position is not ours")

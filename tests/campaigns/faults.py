@@ -113,6 +113,12 @@ def _taken(share: str) -> Strike:
     return strike
 
 
+def _taken_before(arena: Arena, venue: ArenaVenue, _: OrderIntent | None) -> None:
+    del arena
+    share = venue.position * Decimal("0.4")
+    venue.move_position(-venue.instrument.floor_quantity(abs(share)) * share.compare(0))
+
+
 def _wider(arena: Arena, venue: ArenaVenue, _: OrderIntent | None) -> None:
     del arena
     venue.half_spread = Decimal("0.01")
@@ -291,6 +297,14 @@ FAULTS: tuple[Fault, ...] = (
         ends("undone undone part undone undone closed closed"),
         _taken("1"),
         calls=None,
+    ),
+    Fault(
+        "V27",
+        "a part was taken before",
+        ends("- - - undone part closed closed"),
+        _taken_before,
+        calls=None,
+        is_before=True,
     ),
     Fault(
         "V29",

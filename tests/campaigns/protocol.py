@@ -261,6 +261,7 @@ def end_of(state: State, rules: Rules) -> End:
     return End.HEDGED if state.held[0] == state.held[1] else End.NAKED
 
 
+@cache
 def explore(rules: Rules) -> tuple[Counter[End], int]:
     """Return how many histories end how, and how many states were visited."""
 
