@@ -143,16 +143,17 @@ async def test_make_demo_says_one_line_and_ctrl_c_stops_all_of_it(
         start_new_session=True,
     )  # fmt: skip
     assert make.stdout is not None
-    async with asyncio.timeout(START_S):
-        line = (await make.stdout.readline()).decode()
-    url = line.removeprefix("carrybot demo ready: ").strip()
-    async with aiohttp.ClientSession() as session, session.get(url) as page:
-        title = await page.text()
-    started = children(make.pid)
-
-    os.killpg(make.pid, signal.SIGINT)
-    async with asyncio.timeout(START_S):
-        out, err = await make.communicate()
+    try:
+        async with asyncio.timeout(START_S):
+            line = (await make.stdout.readline()).decode()
+        url = line.removeprefix("carrybot demo ready: ").strip()
+        async with aiohttp.ClientSession() as session, session.get(url) as page:
+            title = await page.text()
+        started = children(make.pid)
+    finally:
+        os.killpg(make.pid, signal.SIGINT)
+        async with asyncio.timeout(START_S):
+            out, err = await make.communicate()
 
     assert READY.fullmatch(line)
     assert "carrybot" in title
