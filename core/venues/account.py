@@ -110,6 +110,7 @@ class LiveVenue:
             tls=tls,
             more_hosts=capabilities.more_hosts,
         )
+        self._session.on_slow_down = self._slow_down
         timeout_ms = int(CALL_TIMEOUT * _CLIENT_SHARE / timedelta(milliseconds=1))
         self._client = open_trader(
             entry, keys, self._session, clock=clock, timeout_ms=timeout_ms
@@ -162,7 +163,6 @@ class LiveVenue:
                 await self._dialect.place(order)
         except Exception as error:  # noqa: BLE001 - whatever it is, the watch tells what left
             failure = error
-        self._note_busy(watch)
         return self._outcome(order, watch, failure)
 
     def _unsent(self, error: Exception) -> Rejected:
@@ -321,7 +321,7 @@ class LiveVenue:
         except Exception as error:  # ccxt raises anything on a bad answer
             trouble = failure_of(self.venue_id, error)
             if trouble.kind is TroubleKind.BUSY:
-                self._quiet(QUIET_AFTER_BUSY)
+                self._quiet(QUIET_AFTER_BUSY)  # also where it is said without a status
             if trouble is error:
                 raise
             raise trouble from error
@@ -353,14 +353,9 @@ class LiveVenue:
             detail = f"asked us to wait until {until:%H:%M:%S} UTC"
             raise VenueError(self.venue_id, TroubleKind.BUSY, detail)
 
-    def _note_busy(self, watch: Watch) -> None:
-        if watch.status not in {429, _BANNED}:
-            return
-        is_ban = watch.status == _BANNED
-        self._quiet(
-            _told_seconds(watch.retry_after)
-            or (_QUIET_AFTER_BAN if is_ban else QUIET_AFTER_BUSY)
-        )
+    def _slow_down(self, status: int, retry_after: str | None) -> None:
+        usual = _QUIET_AFTER_BAN if status == _BANNED else QUIET_AFTER_BUSY
+        self._quiet(_told_seconds(retry_after) or usual)
 
     def _quiet(self, duration: timedelta) -> None:
         until = self._clock.now() + duration

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 Row: TypeAlias = "Mapping[str, Any]"
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
+NUMBER: Final = "#"
+"""Stands before a contract's number where a name is expected."""
 HALF_MINUTE: Final = timedelta(seconds=30)
 
 
@@ -104,7 +106,10 @@ class Contract:
 def contracts_of(
     entry: CatalogEntry, markets: Mapping[str, Row]
 ) -> dict[str, Contract]:
-    """Return every contract of a loaded list by the venue's own name and by number."""
+    """Return every contract of a loaded list by the venue's own name and by number.
+
+    Numbers are marked: a token may be called 4.
+    """
     found: dict[str, Contract] = {}
     for market in markets.values():
         rows = {"market": market}
@@ -114,7 +119,7 @@ def contracts_of(
             multiplier = split_name(raw_base)[1]
             each = Contract(str(market["symbol"]), multiplier, multiplier)
             found[native] = each
-            found.setdefault(str(market["id"]), each)
+            found[f"{NUMBER}{market['id']}"] = each
     return found
 
 

@@ -22,7 +22,7 @@ from core.errors import TroubleKind, VenueError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from types import SimpleNamespace, TracebackType
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from core.venues.catalog import CatalogEntry, PublicRead
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+SLOW_DOWN: Final = frozenset({418, 429})
+"""Statuses of "too many requests"; the first is a ban."""
 _CHUNK_BYTES: Final = 64 * 1024
 _MAX_CONNECTIONS: Final = 16
 
@@ -62,8 +64,6 @@ class Watch:
     status: int | None = None
     """Of the complete answer, None before it."""
     content: bytes = b""
-    retry_after: str | None = None
-    """Header by which a venue says for how long it wants to be left alone."""
 
 
 _WATCHED: Final[ContextVar[Watch | None]] = ContextVar("watched", default=None)
@@ -102,6 +102,8 @@ class VenueSession:
         self._pool: aiohttp.ClientSession | None = None
         self.headers: dict[str, str] = {}
         """Always empty; ccxt looks here for headers of the session."""
+        self.on_slow_down: Callable[[int, str | None], None] | None = None
+        """Called with status and Retry-After when the venue wants to be left alone."""
         self.requests = 0
         """How many were handed to the network."""
         self.latency: timedelta | None = None
@@ -200,7 +202,8 @@ class VenueSession:
         self.latency = timedelta(seconds=self._clock.monotonic() - started)
         if watch is not None:
             watch.status, watch.content = response.status, body
-            watch.retry_after = response.headers.get("Retry-After")
+        if response.status in SLOW_DOWN and self.on_slow_down is not None:
+            self.on_slow_down(response.status, response.headers.get("Retry-After"))
         return Answer(response.status, response.reason or "", response.headers, body)
 
     def _open_pool(self) -> aiohttp.ClientSession:

@@ -23,6 +23,7 @@ from core.model.order import (
 from core.model.units import ClientOrderId, OrderSide
 from core.venues.credentials import LighterKeys
 from core.venues.dialect import (
+    NUMBER,
     full_minute,
     moment_at,
     ms_of,
@@ -35,6 +36,7 @@ from core.venues.outcomes import Refusal
 from core.venues.trader import signer_file
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from core.model.instrument import Instrument
@@ -192,16 +194,38 @@ class LighterAccount:
         )
 
     async def fills(self, instrument: Instrument, since: datetime) -> tuple[Fill, ...]:
-        """Read executions, newest first; the venue names no fee."""
-        answer = await self._ask(
+        """Read executions, newest first and as far back as is asked.
+
+        The venue names no fee.
+        """
+        rows = await self._pages(
             self._client.privateGetTrades,
+            "trades",
+            lambda row: moment_at(row, "timestamp") < since,
             market_id=self._number(instrument),
             sort_by="timestamp",
-            limit=_PAGE,
         )
-        rows = rows_at(answer, "trades")
-        del since  # one page holds more than a minute of ours
         return tuple(self._fill(row, instrument) for row in rows)
+
+    async def _pages(
+        self,
+        call: Callable[[dict[str, object]], Awaitable[object]],
+        name: str,
+        is_enough: Callable[[Row], bool],
+        **words: object,
+    ) -> list[Row]:
+        """Read pages, newest first, until a row is old enough or none follows."""
+        found: list[Row] = []
+        cursor = ""
+        for _ in range(_MOST_PAGES):
+            more = {"cursor": cursor} if cursor else {}
+            answer = await self._ask(call, limit=_PAGE, **words, **more)
+            rows = rows_at(answer, name)
+            found += rows
+            cursor = str(value_at(answer, "next_cursor") or "")
+            if not cursor or not rows or is_enough(rows[-1]):
+                break
+        return found
 
     def _fill(self, row: Row, instrument: Instrument) -> Fill:
         is_ours = [
@@ -281,26 +305,16 @@ class LighterAccount:
 
         Its sign was never confirmed by a booked payment.
         """
-        found: dict[str, Row] = {}
-        cursor = ""
-        for _ in range(_MOST_PAGES):
-            more = {"cursor": cursor} if cursor else {}
-            answer = await self._ask(
-                self._client.privateGetPositionFunding,
-                limit=_PAGE,
-                start_timestamp=ms_of(since) // _SECOND_MS,
-                **more,
-            )
-            rows = rows_at(answer, "position_fundings")
-            known = len(found)
-            found.update({_key(row): row for row in rows})
-            cursor = str(value_at(answer, "next_cursor") or "")
-            if not cursor or len(found) == known:
-                break
-        return tuple(self._payment(row) for row in found.values())
+        rows = await self._pages(
+            self._client.privateGetPositionFunding,
+            "position_fundings",
+            lambda row: moment_at(row, "timestamp", _SECOND_MS) <= since,
+            start_timestamp=ms_of(since) // _SECOND_MS,
+        )
+        return tuple(self._payment(row) for row in rows)
 
     def _payment(self, row: Row) -> Payment:
-        contract = self._desk.contract(text_at(row, "market_id"))
+        contract = self._desk.contract(f"{NUMBER}{text_at(row, 'market_id')}")
         amount = needed(row, "change")
         quantity = abs(contract.quantity(needed(row, "position_size"))) * _sign(row)
         rate = self._signed_rate(row, amount)
@@ -367,10 +381,6 @@ def _whole(text: str, decimals: object) -> int:
         message = f"{text} has more than {decimals} decimal places"
         raise MalformedError(message)
     return int(number)
-
-
-def _key(row: Row) -> str:
-    return f"{text_at(row, 'market_id')} {text_at(row, 'timestamp')}"
 
 
 def _sign(row: Row) -> int:

@@ -14,6 +14,7 @@ import aiohttp
 import ccxt.async_support as ccxt
 
 from core.model.order import Rejected, Uncertain
+from core.venues.http import SLOW_DOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,6 @@ _REFUSALS: Final = (
 )
 """Classes that a refusal on the list must have as well."""
 _TRANSPORT: Final = (aiohttp.ClientError, OSError, TimeoutError)
-_SLOW_DOWN: Final = frozenset({418, 429})
 _SUCCESS: Final = range(200, 300)
 _SHOWN: Final = 120
 
@@ -106,7 +106,7 @@ def judge(attempt: Attempt, table: RefusalTable) -> SubmitResult:
 
 def _refused(attempt: Attempt, table: RefusalTable) -> SubmitResult | None:
     """Return what an error in the answer proves, None where there is no error."""
-    if attempt.status in _SLOW_DOWN and attempt.is_own_body:
+    if attempt.status in SLOW_DOWN and attempt.is_own_body:
         return Rejected(RATE_LIMIT, "asked us to slow down", was_sent=True)
     if attempt.refusal is None:
         return None

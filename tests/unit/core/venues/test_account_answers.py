@@ -13,7 +13,8 @@ import pytest
 from core.errors import TroubleKind, VenueError
 from core.model.order import Accepted, Rejected, Uncertain
 from core.venues.capabilities import CAPABILITIES
-from core.venues.catalog import VENUES
+from core.venues.catalog import LIGHTER, VENUES
+from core.venues.dialect import contracts_of
 from tests.fakes.runtime import START
 from tests.unit.core.venues.accounts import OUR_ID, Reply, canned, intent
 from tests.unit.core.venues.local import PAYLOADS
@@ -388,3 +389,80 @@ async def test_a_look_up_that_fails_is_no_information(
                 await house.account.find(buy(house), house.instrument())
             with pytest.raises(VenueError):
                 await house.account.fills(house.instrument(), START)
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_told"),
+    [
+        (Reply("", 404), True),
+        (Reply('{"status":"ERROR","error":{"code":1142,"message":"x"}}', 404), True),
+        (Reply('{"status":"OK","data":[]}'), True),
+        (Reply("<html>no such page</html>", 404), False),
+        (Reply('{"status":"OK","data":[{"id":1,"externalId":"other"}]}'), False),
+        (Reply('{"status":"ERROR","error":{"code":1006,"message":"x"}}', 500), False),
+    ],
+)
+async def test_extended_knows_three_ways_of_not_knowing_an_order(
+    reply: Reply,
+    is_told: bool,  # noqa: FBT001 - a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A page of somebody else, or another order, is none of them."""
+    async with canned("extended", monkeypatch) as (house, local):
+        local.order = reply
+        order, instrument = buy(house), house.instrument()
+
+        if is_told:
+            assert await house.account.find(order, instrument) is None
+        else:
+            with pytest.raises(VenueError):
+                await house.account.find(order, instrument)
+
+
+async def test_reads_obey_a_ban_like_orders_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever was told first, all of us wait."""
+    async with canned("binance", monkeypatch) as (house, local):
+        local.order = Reply('{"code":-1003,"msg":"x"}', 418, {"Retry-After": "60"})
+        with pytest.raises(VenueError):
+            await house.account.positions()
+        await house.clock.advance(timedelta(seconds=59))
+
+        outcome = await submitted(house)
+
+        assert isinstance(outcome, Rejected)
+        assert (outcome.code, outcome.was_sent) == ("rate_limit", False)
+        assert len(local.orders) == 1
+
+
+async def test_two_thousand_years_of_waiting_are_not_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A header of nonsense must not lock an account for good."""
+    async with canned("binance", monkeypatch) as (house, local):
+        local.order = Reply('{"code":-1003,"msg":"x"}', 429, {"Retry-After": "9" * 11})
+        await submitted(house)
+
+        with pytest.raises(VenueError, match="asked us to wait"):
+            await house.account.positions()
+        await house.clock.advance(timedelta(days=3))
+        local.order = Reply("[]")
+        assert await house.account.positions() == ()
+
+
+async def test_a_token_called_by_a_number_is_not_the_market_of_that_number() -> None:
+    """Lighter's payments name markets by number, and a token may be called 4."""
+    markets = {
+        "4/USDC:USDC": {
+            "symbol": "4/USDC:USDC", "id": "77", "baseId": "4", "info": {"symbol": "4"},
+        },
+        "PEPE/USDC:USDC": {
+            "symbol": "PEPE/USDC:USDC", "id": "4", "baseId": "1000PEPE",
+            "info": {"symbol": "1000PEPE"},
+        },
+    }  # fmt: skip
+
+    found = contracts_of(LIGHTER, markets)
+
+    assert found["4"].symbol == found["#77"].symbol == "4/USDC:USDC"
+    assert found["#4"].symbol == found["1000PEPE"].symbol == "PEPE/USDC:USDC"
+    assert (found["4"].scale, found["#4"].scale) == (Decimal(1), Decimal(1000))

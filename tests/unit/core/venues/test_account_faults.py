@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -14,10 +16,12 @@ from core.model.units import OrderSide
 from core.venues.credentials import ExtendedKeys, HyperliquidKeys, LighterKeys
 from sandbox.venues import keys as sandbox_keys
 from tests.fakes.runtime import START
-from tests.unit.core.venues.accounts import house_on, intent, sandboxed
+from tests.unit.core.venues.accounts import KEYS, house_on, intent, sandboxed
 from tests.unit.sandbox.venue_clients import frozen_box
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from core.model.instrument import Instrument
     from core.model.intent import OrderIntent
     from tests.unit.core.venues.accounts import House
@@ -179,6 +183,37 @@ async def test_a_refused_leverage_is_an_error_in_words(
     async with sandboxed(venue, monkeypatch) as (house, _):
         with pytest.raises(VenueError):
             await house.account.set_leverage(house.instrument(), 5000)
+
+
+@pytest.mark.parametrize("venue", ALL)
+async def test_nothing_that_goes_wrong_shows_a_secret(
+    venue: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Errors quote requests, and requests carry keys and signatures."""
+    shown: list[str] = []
+    with caplog.at_level(logging.DEBUG):
+        async with sandboxed(venue, monkeypatch) as (house, box):
+            order, instrument = await order_of(house)
+            calls: tuple[Callable[[], Awaitable[object]], ...] = (
+                lambda: house.account.submit(order, instrument),
+                lambda: house.account.find(order, instrument),
+                lambda: house.account.fills(instrument, START),
+                lambda: house.account.set_leverage(instrument, 3),
+                house.account.positions,
+                house.account.key_rights,
+            )
+            for kind in ("reset", "html_200", "status", "truncated"):
+                box.faults.add(venue, "*", kind, times=None)
+                for call in calls:
+                    try:
+                        shown.append(repr(await call()))
+                    except VenueError as error:
+                        shown += traceback.format_exception(error)
+                box.faults.clear()
+
+    text = "".join(shown) + caplog.text
+    assert len(text) > 1000
+    assert not [secret for secret in KEYS.secrets if secret in text]
 
 
 # --- keys -----------------------------------------------------------------------------
