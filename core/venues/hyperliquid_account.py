@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from core.venues.dialect import Desk, Row, WireOrder
 
 _SIDES: Final = {"B": OrderSide.BUY, "A": OrderSide.SELL}
+_CANCELED: Final = ("anceled", "Cancel")
+_REJECTED: Final = "ejected"
+"""Ends of status words: canceled, marginCanceled, scheduledCancel, tickRejected."""
 _DOLLARS: Final = frozenset({"USDC", "USDT", "USDT0", "USDH", "USDE"})
 
 
@@ -308,16 +311,16 @@ def _first_status(body: object) -> object:
 
 
 def _is_final(status: str) -> bool:
-    return status == "filled" or status.endswith(("anceled", "ejected"))
+    return status == "filled" or status.endswith((*_CANCELED, _REJECTED))
 
 
 def _filled(row: Row, status: str) -> Decimal | None:
     """Return how much of an order was filled, None for a status nobody knows."""
-    if status.endswith("ejected"):
+    if status.endswith(_REJECTED):
         return Decimal(0)
     if status == "filled":
         return needed(row, "origSz")
-    if status == "open" or status.endswith("anceled"):
+    if status == "open" or status.endswith(_CANCELED):
         return needed(row, "origSz") - needed(row, "sz")
     return None
 
