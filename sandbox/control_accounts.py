@@ -170,7 +170,13 @@ class AccountControl:
         ]
 
     async def _list(self, _request: web.Request) -> web.Response:
-        return _json(self.accounts())
+        told = self.accounts()
+        await self._save()
+        return _json(told)
+
+    async def _save(self) -> None:
+        if self._reception.saved is not None:
+            await self._reception.saved()
 
     def _write(
         self, do: Callable[[Words], None]
@@ -180,8 +186,7 @@ class AccountControl:
                 do(Words(json.loads(await request.read())))
             except (Wrong, UnknownMarketError, Refusal, ValueError) as error:
                 return _json({"error": str(error)}, 400)
-            if self._reception.saved is not None:
-                await self._reception.saved()
+            await self._save()
             return _json({"ok": True})
 
         return handle

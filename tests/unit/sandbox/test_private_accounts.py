@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -213,6 +214,29 @@ async def test_accounts_survive_a_restart(tmp_path: Path) -> None:
         assert await _get(after) == told
         after.clock.set_ms(NOON_MS + HOUR_MS)
         assert len((await _get(after))["hyperliquid"]["payments"]) == 1
+
+
+async def test_a_killed_sandbox_has_kept_what_it_answered(tmp_path: Path) -> None:
+    """Each change is on disk before the reply that tells of it."""
+    async with SandboxServer(SandboxClock(fixed_ms=NOON_MS), state_dir=tmp_path) as box:
+        words = {"venue": "lighter", "token": "ETH", "quantity": "-0.5"}
+
+        await _post(box, "position", words)
+
+        kept = json.loads((tmp_path / "accounts.json").read_text("utf-8"))
+        assert kept["lighter"]["holdings"]["ETH"]["quantity"] == "-0.5"
+
+
+async def test_a_file_of_another_kind_is_left_alone(tmp_path: Path) -> None:
+    """Overwriting what we cannot read would lose somebody's state."""
+    file = tmp_path / "accounts.json"
+    file.write_text('{"binance": {"version": 99}}', "utf-8")
+
+    with pytest.raises(ValueError, match="another version"):
+        async with SandboxServer(state_dir=tmp_path):
+            pass
+
+    assert file.read_text("utf-8") == '{"binance": {"version": 99}}'
 
 
 async def test_a_reset_gives_a_fresh_account() -> None:
