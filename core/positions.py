@@ -50,13 +50,15 @@ def _value_leg(
     result = leg_result(leg, fills, payments)
     snapshot = snapshots.get(leg.instrument.venue_id)
     mark = None if snapshot is None else snapshot.mark_price
+    # executions are fetched a moment after their order: until then nothing is known
+    is_untold = leg.held_base != 0 and result.entry_price is None
     return LegValue(
         leg=leg,
         entry_price=result.entry_price,
         mark_price=mark,
         funding_usd=result.funding_usd,
         fees_usd=result.fees_usd,
-        price_usd=result.price_usd(mark),
+        price_usd=None if is_untold else result.price_usd(mark),
         rate=None if snapshot is None else snapshot.rate,
         next_funding_at=None if snapshot is None else snapshot.next_funding_at,
     )

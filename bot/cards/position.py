@@ -193,7 +193,7 @@ def position_card(position: Position, look: Look) -> Card:
         _legs(position, look),
         f"Funding {numbers.usd(position.funding_usd, is_signed=True)}"
         f" · price {numbers.usd(position.price_usd, is_signed=True)}"
-        f" · fees {numbers.usd(-position.fees_usd)} so far",
+        f" · fees {_fees(position)} so far",
         _residual(position),
         _course(position, look),
         f"Reason: {text(trade.outcome)}" if trade.outcome else "",
@@ -261,13 +261,18 @@ def _legs(position: Position, look: Look) -> str:
             ),
             (
                 "fees",
-                numbers.usd_cell(-long.fees_usd),
-                numbers.usd_cell(-short.fees_usd),
+                numbers.usd_cell(None if long.is_untold else -long.fees_usd),
+                numbers.usd_cell(None if short.is_untold else -short.fees_usd),
             ),
             (look.per, _rate(long, look), _rate(short, look)),
             ("pays in", _due(long, look), _due(short, look)),
         ]
     )
+
+
+def _fees(position: Position) -> str:
+    is_untold = position.long.is_untold or position.short.is_untold
+    return numbers.usd(None if is_untold else -position.fees_usd)
 
 
 def _quantity(value: LegValue) -> str:

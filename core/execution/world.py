@@ -85,7 +85,8 @@ class World:
 
     async def book(self, instrument: Instrument) -> OrderBook | None:
         """Return the order book as it is now, None without an answer."""
-        return await asked(self.books[instrument.venue_id].book(instrument))
+        venue = self.books.get(instrument.venue_id)
+        return None if venue is None else await asked(venue.book(instrument))
 
     async def both_books(
         self, trade: Trade
@@ -97,8 +98,12 @@ class World:
         return first.result(), second.result()
 
     async def position(self, instrument: Instrument) -> Decimal | None:
-        """Return the signed position a venue shows, None without an answer."""
-        positions = await asked(self.venues[instrument.venue_id].positions())
+        """Return the signed position a venue shows, None without an answer.
+
+        A venue that the settings do not name any more gives none either.
+        """
+        venue = self.venues.get(instrument.venue_id)
+        positions = None if venue is None else await asked(venue.positions())
         if positions is None:
             return None
         same = (each for each in positions if each.symbol == instrument.symbol)
@@ -219,16 +224,21 @@ class World:
     async def raise_attention(
         self, docket: Docket, reason: str, *, row: str | None = None
     ) -> Docket:
-        """Flag a trade for a person, turn its instruments' entries off, tell owners."""
+        """Flag a trade for a person, turn its instruments' entries off, tell owners.
+
+        Executions are fetched once it is told: a slow venue must not delay the news,
+        and the pair's own card shows what was paid by the time a person looks at it.
+        """
         trade = docket.trade
         await self.halt_instruments(trade, reason)
         flagged = replace(trade, needs_attention=True, attention=reason)
-        return await self.move(
+        after = await self.move(
             docket,
             row,
             changed=flagged,
             tell=(lambda after: facts.not_hedged(after, reason, self.clock.now()),),
         )
+        return await self.enriched(after)
 
     async def halt_instruments(self, trade: Trade, reason: str) -> None:
         """Allow only reduce-only orders in both instruments of a trade."""

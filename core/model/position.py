@@ -27,10 +27,15 @@ class LegValue:
     fees_usd: Decimal
     """Paid so far, positive."""
     price_usd: Decimal | None
-    """Realised and open price result of this leg; None without a mark price."""
+    """Realised and open price result of this leg; None without a mark or entry."""
     rate: FundingRate | None
     """Current rate; None when unknown or stale."""
     next_funding_at: datetime | None
+
+    @property
+    def is_untold(self) -> bool:
+        """Tell whether the leg holds something whose executions are not known yet."""
+        return self.leg.held_base != 0 and self.entry_price is None
 
 
 @dataclass(frozen=True, slots=True)

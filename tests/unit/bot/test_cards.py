@@ -415,6 +415,18 @@ def test_a_leg_without_a_price_makes_the_result_unknown() -> None:
     assert "HYPE result unknown after fees so far" in text
 
 
+def test_fees_that_are_not_known_yet_are_not_shown_as_nothing() -> None:
+    """A leg that was just bought has paid a fee; $0 would be a lie."""
+    found = value_of(trade_of(open_plan(pair("HYPE")), "trade001"))
+    untold = replace(found.long, entry_price=None, price_usd=None, fees_usd=Decimal(0))
+
+    text = _text(position.position_card(replace(found, long=untold), LOOK))
+
+    (row,) = (line for line in text.splitlines() if line.startswith("fees"))
+    assert row.split() == ["fees", "-", "-$0.25"]
+    assert "fees unknown so far" in text
+
+
 def test_deltas_of_two_tokens_do_not_cancel_out() -> None:
     """Long 10 USD of one and short 10 USD of another is 20 USD unhedged, not 0."""
     found = []

@@ -481,6 +481,21 @@ async def test_trims_widen_and_then_a_person_is_called() -> None:
     ]
 
 
+async def test_a_stuck_trade_shows_what_its_first_leg_paid() -> None:
+    """The card of a pair in trouble said entry unknown and fees $0: both were paid."""
+    stage = Stage()
+    stage.second.answers.append(NO_MARGIN)
+    stage.first.answers.extend([Answer(), NOTHING, NOTHING, NOTHING])
+    stage.first.answer = lambda: NOTHING
+
+    await stage.play(_opened(stage), limit=timedelta(seconds=30))
+
+    (bought,) = await stage.journal.fills_of(TRADE)
+    assert bought.quantity_base == TEN
+    assert bought.price == Decimal("50.005")
+    assert bought.fee_usd == Decimal("0.250025")
+
+
 async def _opened(stage: Stage) -> None:
     stage.confirmed()
     await stage.execution.drive(TRADE)

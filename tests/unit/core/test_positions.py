@@ -89,6 +89,19 @@ ENTRY = [
 PAID = [_paid(EXTENDED, "-0.05"), _paid(BINANCE, "0.40")]
 
 
+def test_a_leg_whose_executions_are_not_known_yet_has_no_result() -> None:
+    """Held, but entry and fee unknown: the sum would be a made-up number."""
+    fresh = {
+        EXTENDED: snapshot(venue=EXTENDED, price="5.20"),
+        BINANCE: snapshot(venue=BINANCE, price="5.22"),
+    }
+
+    position = value_trade(_trade(short_held="0"), [], [], fresh, NOW)
+
+    assert (position.long.is_untold, position.short.is_untold) == (True, False)
+    assert position.total_usd is None
+
+
 def test_a_pair_is_valued_part_by_part() -> None:
     """Price 100*(5.20-5.00) - 100*(5.22-5.01) = -1, funding 0.35, fees 0.50."""
     fresh = {
