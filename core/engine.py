@@ -71,7 +71,8 @@ __all__ = ["Engine", "EngineFacts", "EngineParts", "Quote", "TokenView"]
 
 log = logging.getLogger(__name__)
 
-BALANCE_LIMIT = timedelta(seconds=2)
+BALANCE_LIMIT = timedelta(milliseconds=800)
+"""Positions are shown within a second, whichever venue is dead."""
 PARK_LIMIT = timedelta(seconds=6)
 """How long running work may take to finish when the process stops."""
 

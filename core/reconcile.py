@@ -199,9 +199,12 @@ class Reconciler:
 
     async def check_positions(self) -> None:
         """Compare every open trade with its venues; act on two equal readings only."""
-        for trade in await self._world.trades.trades_in_progress():
-            if trade.state is TradeState.OPEN:
-                await self._guarded(self._check(trade.trade_id), trade)
+        # side by side: a dead venue must not keep losses elsewhere from being seen
+        async with asyncio.TaskGroup() as group:
+            for trade in await self._world.trades.trades_in_progress():
+                if trade.state is TradeState.OPEN:
+                    check = self._guarded(self._check(trade.trade_id), trade)
+                    group.create_task(check)
         since = self._world.clock.now() - WATCH_AFTER_FENCE
         for trade in await self._world.trades.recent_trades(RECENT):
             if trade.state.is_terminal and trade.created_at >= since:
