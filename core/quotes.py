@@ -331,9 +331,13 @@ class Quotes:
     async def _book(self, instrument: Instrument) -> OrderBook:
         """Read one book, or say which venue did not show it and why."""
         venue_id = instrument.venue_id
+        books = self._parts.books.get(venue_id)
+        if books is None:
+            detail = "CARRY_VENUES does not name it; add it and restart"
+            raise VenueDownError(venue_id, detail, None)
         try:
             async with asyncio.timeout(READ_LIMIT.total_seconds()):
-                return await self._parts.books[venue_id].book(instrument)
+                return await books.book(instrument)
         except VenueError as error:
             absence = self._parts.scanner.absence(instrument)
             if absence is not None:
@@ -352,9 +356,12 @@ class Quotes:
         return {each.venue_id: each for each in answers if each is not None}
 
     async def _balance(self, venue_id: VenueId) -> Balance | None:
+        account = self._parts.accounts.get(venue_id)
+        if account is None:
+            return None
         try:
             async with asyncio.timeout(READ_LIMIT.total_seconds()):
-                return await self._parts.accounts[venue_id].balance()
+                return await account.balance()
         except (VenueError, TimeoutError):
             return None
 

@@ -288,3 +288,39 @@ async def test_a_restart_in_the_middle_of_a_payment_books_it_once(house: House) 
     assert as_paid(found) == due_by_hand(house, trade, since)
     assert not any(each.is_estimated for each in found)
     check_amounts(house, found, "KAITO")
+
+
+async def test_a_pair_on_a_venue_that_the_settings_dropped_is_kept_and_named(
+    house: House,
+) -> None:
+    """The other venues go on, nothing is guessed, and the card says what to do."""
+    await house.enter("KAITO")
+    before = house.settings
+    rest = tuple(each for each in before.venues if each != "extended")
+    await house.stop()
+    house.settings = before.model_copy(update={"venues": rest})
+    await house.start(waits=False)
+    await house.wake_until(lambda: not house.engine._is_checking)
+    assert (await newest(house)).state is TradeState.OPEN
+    card = await house.say("/close KAITO")
+    assert "Extended does not answer. Nothing was ordered." in card.text
+    assert "CARRY_VENUES does not name it; add it and restart" in card.text
+    await house.stop()
+    house.settings = before
+    await house.start()
+    await house.leave("KAITO")
+    assert (await newest(house)).state is TradeState.CLOSED
+
+
+async def test_a_pair_of_a_token_that_the_settings_dropped_is_valued_and_closed(
+    house: House,
+) -> None:
+    """The list of tokens says what to enter, not what is owned."""
+    await house.enter("KAITO")
+    await house.stop()
+    house.settings = house.settings.model_copy(update={"tokens": ("APT",)})
+    await house.start()
+    card = await house.say("/pos KAITO")
+    assert "unknown" not in card.text
+    await house.leave("KAITO")
+    assert (await newest(house)).state is TradeState.CLOSED
