@@ -1,6 +1,7 @@
-"""Read the command line: `carrybot run` and `carrybot scan [--json]`.
+"""Read the command line: `carrybot run`, `carrybot check`, `carrybot scan [--json]`.
 
-Exit status: 0 done, 1 cannot go on, 2 bad settings or words, 3 no venue answered.
+Exit status: 0 done, 1 cannot go on or not ready, 2 bad settings or words, 3 no venue
+answered.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bot import logs
+from bot.checkup.findings import is_clean, lines_of
 from bot.settings import SettingsError, load_settings
-from bot.wiring import running, scanning
+from bot.wiring import NotReadyError, check_all, running, scanning
 from core.errors import StorageError
 from core.model.units import hours_of
 
@@ -58,11 +60,10 @@ def main(words: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     logs.configure(settings.log_level, settings.secrets)
     try:
-        if options.command == "run":
-            return asyncio.run(_run(settings))
-        return asyncio.run(_scan(settings, as_json=options.json))
-    except StorageError as error:
-        _complain(str(error))
+        return asyncio.run(_command(options, settings))
+    except (NotReadyError, StorageError) as error:
+        for line in getattr(error, "lines", [str(error)]):
+            _complain(line)
         return CANNOT_GO_ON
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -70,6 +71,14 @@ def main(words: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough (`carrybot scan | head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+
+
+async def _command(options: argparse.Namespace, settings: Settings) -> int:
+    if options.command == "run":
+        return await _run(settings)
+    if options.command == "check":
+        return await _check(settings)
+    return await _scan(settings, as_json=options.json)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,6 +90,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("run", help="run the bot until Ctrl-C")
+    commands.add_parser(
+        "check",
+        help="say whether everything is ready to trade; orders nothing",
+        epilog="Exit status 0 if nothing is wrong, 1 otherwise.",
+    )
     scan = commands.add_parser(
         "scan",
         help="look once and print where which token trades and what pays most",
@@ -118,6 +132,17 @@ def _warn_of_readers(file: Path) -> None:
         return
     if stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
         log.warning("%s holds the token and others can read it: chmod 600 it", file)
+
+
+# --- check ----------------------------------------------------------------------------
+
+
+async def _check(settings: Settings) -> int:
+    """Print one line per finding."""
+    findings = await check_all(settings)
+    for line in lines_of(findings):
+        sys.stdout.write(f"{line}\n")
+    return DONE if is_clean(findings) else CANNOT_GO_ON
 
 
 # --- scan -----------------------------------------------------------------------------

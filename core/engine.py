@@ -99,6 +99,8 @@ class EngineFacts:
     min_spread_per_hour: Decimal
     min_volume_usd: Decimal
     alert_spread_per_hour: Decimal
+    is_sandbox: bool = False
+    """Every venue is a pretend one, so that live is not for real either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from core.model.venue import VenueRules
 
 BADGES = {"paper": "🧪 PAPER", "live": "🔴 LIVE"}
+SANDBOX = "🏖 SANDBOX"
+"""Live orders to pretend venues: neither a simulation inside nor real money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,16 @@ class Look:
     """Who looks, by first name."""
     user_id: UserId | None = None
     """Who looks; None for messages to every owner."""
+    is_sandbox: bool = False
+    """Every venue is a pretend one."""
     size_usd: Decimal | None = None
     """The usual notional per leg, for dollars beside rates."""
 
     @property
     def badge(self) -> str:
         """Return the mode as every first line carries it."""
+        if self.is_sandbox and self.mode.value == "live":
+            return SANDBOX
         return BADGES[self.mode.value]
 
     @property

@@ -37,6 +37,7 @@ class Desk:
         facts = self.engine.facts
         return Look(
             mode=facts.mode,
+            is_sandbox=facts.is_sandbox,
             venues={rules.venue_id: rules for rules in facts.venues},
             now=self.clock.now(),
             card_id=self.ids.short(),

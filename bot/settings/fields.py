@@ -124,8 +124,8 @@ class Settings(BaseSettings):
     )
     mode: Mode = _setting(
         Mode.PAPER,
-        "paper trades pretend money on the real market; live does not exist yet.",
-        "write paper",
+        "paper trades pretend money on the real market; live trades your own.",
+        "write paper or live",
     )
     venues: Annotated[
         tuple[_VENUE, ...], BeforeValidator(split_list), Field(min_length=1)

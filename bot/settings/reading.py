@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _ENV_FILE = "CARRY_ENV_FILE"
 _MAX_SHOWN = 60
+_LEGS = 2
 
 
 class SettingsError(Exception):
@@ -52,9 +53,9 @@ def load_settings(
         if name in _NAMES and text.strip()
     }
     values[_ENV_FILE] = environ.get(_ENV_FILE, ".env")
-    values, refused = _without_live(values)
     settings, invalid = _parse(values)
-    problems += refused + invalid + _contradictions(settings) + _half_given(values)
+    problems += invalid + _contradictions(settings) + _half_given(values)
+    problems += _unready_for_live(settings)
     if needs_chat:
         problems += _missing(values, {line.split("=", 1)[0] for line in invalid})
     if problems or settings is None:
@@ -109,14 +110,6 @@ def _complaint(name: str, where: str, *, is_loose: bool) -> str | None:
     return f"{_shortened(name)} in {where} is not a setting; {advice}"
 
 
-def _without_live(values: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-    name = _variable("mode")
-    if values.get(name, "").strip().lower() != Mode.LIVE:
-        return values, []
-    kept = {key: text for key, text in values.items() if key != name}
-    return kept, [f"{name}=live is not available yet; use paper."]
-
-
 def _parse(values: Mapping[str, str]) -> tuple[Settings | None, list[str]]:
     fields: dict[str, Any] = {
         name.removeprefix(PREFIX).lower(): text.strip() for name, text in values.items()
@@ -140,6 +133,16 @@ _ORDERED = (
 
 def _contradictions(settings: Settings | None) -> list[str]:
     return [] if settings is None else list(_disorder(settings))
+
+
+def _unready_for_live(settings: Settings | None) -> list[str]:
+    """Return what is missing to trade for real: two legs need two accounts."""
+    if settings is None or settings.mode is not Mode.LIVE:
+        return []
+    if len(settings.keyed_venues) >= _LEGS:
+        return []
+    name = _variable("mode")
+    return [f"{name}=live needs the keys of two venues at least; give them."]
 
 
 def _disorder(settings: Settings) -> Iterator[str]:

@@ -207,7 +207,7 @@ def test_bad_settings_are_sentences_on_stderr_and_status_2(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.splitlines() == [
-        "CARRY_MODE=live is not available yet; use paper.",
+        "CARRY_MODE=live needs the keys of two venues at least; give them.",
         (
             "CARRY_TELEGRAM_TOKEN is empty; ask @BotFather for a bot and write its "
             "token there."

@@ -90,7 +90,6 @@ def test_all_problems_are_listed_at_once() -> None:
     problems = problems_of(
         {
             "CARRY_ENV_FILE": "",
-            "CARRY_MODE": "live",
             "CARRY_LEVERAGE": "three",
             "CARRY_VENUES": "binance,okx",
             "CARRY_SCAN_INTERVALL": "60",
@@ -102,7 +101,6 @@ def test_all_problems_are_listed_at_once() -> None:
             "CARRY_SCAN_INTERVALL in the environment is not a setting; "
             "did you mean CARRY_SCAN_INTERVAL_S?"
         ),
-        "CARRY_MODE=live is not available yet; use paper.",
         (
             "CARRY_VENUES=binance,okx cannot be used; write some of binance, "
             "hyperliquid, lighter, extended, with commas between them."
@@ -205,6 +203,17 @@ def test_keys_are_taken_in_paper_too_and_name_the_venues_that_can_trade() -> Non
         "extended",
     )
     assert load_settings(GOOD).keyed_venues == ()
+
+
+def test_live_needs_two_accounts() -> None:
+    """One leg alone is no hedge."""
+    binance = {name: text for name, text in KEYS.items() if "BINANCE" in name}
+    live = {**GOOD, "CARRY_MODE": "live"}
+
+    assert problems_of({**live, **binance}) == [
+        "CARRY_MODE=live needs the keys of two venues at least; give them."
+    ]
+    assert load_settings({**live, **KEYS}).mode is Mode.LIVE
 
 
 def test_half_a_set_of_keys_is_one_clear_sentence() -> None:

@@ -1,0 +1,286 @@
+"""Open files, venues and accounts, and put the engine together over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from bot.checkup.findings import Level
+from bot.checkup.questions import Subjects, examine_accounts
+from bot.wiring.accounts import NO_KEYS, Keyless, live_venues, paper_venues
+from bot.wiring.looking import open_readers, scanner_over
+from core.alerts import SpreadWatch
+from core.engine import Engine, EngineFacts, EngineParts
+from core.execution import Execution, World
+from core.health import VenueMonitor
+from core.limits import Caps, Limits
+from core.model.control import Event, Halt, TradingState
+from core.model.units import Mode
+from core.orders import Identity, Orders
+from core.outages import OutageWatch
+from core.quotes import QuoteParts, QuoteRules, Quotes
+from core.reconcile import Reconciler
+from core.runtime import Nursery
+from storage.alert_memory import SqliteAlertMemory
+from storage.availability_store import SqliteAvailability
+from storage.database import Database
+from storage.journal import Journal
+from storage.outbox import SqliteOutbox
+from storage.paper_ledger import SqlitePaperLedger
+from storage.preference_store import SqlitePreferences
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AsyncExitStack
+
+    from bot.checkup.findings import Finding
+    from bot.settings import Settings
+    from core.model.units import VenueId
+    from core.ports import Clock, Ids, PaperLedger, TradingVenue
+    from core.scanner import Scanner
+    from core.venues.account import LiveVenue
+    from core.venues.markets import MarketReader
+    from core.venues.paper import PaperVenue
+
+_KEYLESS = "keys"
+"""Key of the halt of a venue that cannot be traded for want of keys."""
+NOT_READY = "Live trading did not start; `carrybot check` shows everything."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What everything else stands on."""
+
+    settings: Settings
+    clock: Clock
+    ids: Ids
+    nursery: Nursery
+    readers: Mapping[VenueId, MarketReader]
+    database: Database
+    outbox: SqliteOutbox
+    journal: Journal
+    ledger: PaperLedger | None
+    """Books of the pretend venues; None in live."""
+    stack: AsyncExitStack
+    """Closes what is opened, in the opposite order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """What is traded on."""
+
+    all: Mapping[VenueId, TradingVenue]
+    watched: Mapping[VenueId, TradingVenue]
+    """Those with keys, or that hold something of ours."""
+    paper: Mapping[VenueId, PaperVenue]
+    """Pretend ones, which pay their own funding; none in live."""
+    live: Mapping[VenueId, LiveVenue]
+
+
+class NotReadyError(Exception):
+    """Live trading does not start; `lines` say what to put right first."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(" ".join(lines))
+        self.lines = lines
+
+
+async def open_ground(
+    settings: Settings, clock: Clock, ids: Ids, stack: AsyncExitStack
+) -> Ground:
+    """Open files and connections; `stack` closes them, also if a later one fails."""
+    folder = settings.data_dir
+    database = await Database.open(folder / f"{settings.mode.value}.db", clock=clock)
+    stack.push_async_callback(database.close)
+    ledger = None
+    if settings.mode is Mode.PAPER:
+        ledger = await SqlitePaperLedger.open(folder / "paper_venue.db", clock=clock)
+        stack.push_async_callback(ledger.close)
+    outbox = SqliteOutbox(database, settings.owner_chats)
+    return Ground(
+        settings=settings,
+        clock=clock,
+        ids=ids,
+        nursery=Nursery(),
+        readers=open_readers(settings, clock, stack),
+        database=database,
+        outbox=outbox,
+        journal=Journal(database, outbox),
+        ledger=ledger,
+        stack=stack,
+    )
+
+
+async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
+    """Return the engine over its parts, and what it trades on."""
+    settings, journal, clock = ground.settings, ground.journal, ground.clock
+    monitor = VenueMonitor(settings.venue_ids)
+    store = SqliteAvailability(ground.database)
+    scanner = scanner_over(
+        settings, ground.readers, monitor, store, clock, ground.nursery
+    )
+    accounts = await _accounts(ground, scanner)
+    limits = Limits(
+        halts=journal,
+        clock=clock,
+        caps=Caps(
+            max_open_trades=settings.max_open_trades,
+            max_trade_usd=settings.max_trade_usd,
+            max_leverage=Decimal(settings.max_leverage),
+            max_token_usd=settings.max_token_usd,
+            max_venue_usd=settings.max_venue_usd,
+            max_total_usd=settings.max_total_usd,
+            max_entries_per_hour=settings.max_entries_per_hour,
+        ),
+    )
+    execution = await _execution(ground, scanner, accounts.watched, limits)
+    leverage = Decimal(settings.leverage)
+    quotes = Quotes(
+        QuoteParts(
+            scanner=scanner,
+            books=ground.readers,
+            accounts=accounts.all,
+            rules={venue_id: each.rules for venue_id, each in ground.readers.items()},
+            plans=journal,
+            trades=journal,
+            halts=journal,
+            limits=limits,
+            execution=execution,
+            clock=clock,
+            ids=ground.ids,
+            quoting=QuoteRules(
+                settings.position_size_usd, leverage, settings.quote_ttl
+            ),
+        )
+    )
+    memory = SqliteAlertMemory(ground.database)
+    parts = EngineParts(
+        facts=_facts(ground),
+        clock=clock,
+        nursery=ground.nursery,
+        scanner=scanner,
+        monitor=monitor,
+        watch=SpreadWatch(memory=memory, outbox=ground.outbox),
+        outages=OutageWatch(monitor=monitor, memory=memory, outbox=ground.outbox),
+        quotes=quotes,
+        reconciler=Reconciler(execution=execution, outbox=ground.outbox),
+        accounts=accounts.all,
+        plans=journal,
+        trades=journal,
+        halts=journal,
+        preferences=SqlitePreferences(ground.database),
+        outbox=ground.outbox,
+    )
+    return Engine(parts), accounts
+
+
+def _facts(ground: Ground) -> EngineFacts:
+    settings = ground.settings
+    return EngineFacts(
+        mode=settings.mode,
+        is_sandbox=settings.is_sandbox,
+        venues=tuple(reader.rules for reader in ground.readers.values()),
+        size_usd=settings.position_size_usd,
+        leverage=Decimal(settings.leverage),
+        quote_ttl=settings.quote_ttl,
+        scan_interval=settings.scan_interval,
+        min_spread_per_hour=settings.min_spread_hourly,
+        min_volume_usd=settings.min_daily_volume_usd,
+        alert_spread_per_hour=settings.alert_spread_hourly,
+    )
+
+
+async def _accounts(ground: Ground, scanner: Scanner) -> Accounts:
+    settings, readers, clock = ground.settings, ground.readers, ground.clock
+    if ground.ledger is not None:
+        paper = paper_venues(
+            readers, scanner, ground.ledger, clock, settings.paper_balance_usd
+        )
+        return Accounts(paper, paper, paper, {})
+    live = live_venues(settings, readers, clock, ground.stack)
+    keyless = {each: Keyless(each) for each in settings.venue_ids if each not in live}
+    held = {
+        leg.instrument.venue_id
+        for trade in await ground.journal.trades_in_progress()
+        for leg in trade.legs
+    }
+    for venue_id in settings.venue_ids:
+        await _keep_out(ground, venue_id, is_keyless=venue_id in keyless)
+    watched = {each: account for each, account in keyless.items() if each in held}
+    return Accounts({**live, **keyless}, {**live, **watched}, {}, live)
+
+
+async def _keep_out(ground: Ground, venue_id: VenueId, *, is_keyless: bool) -> None:
+    """Offer no entries on a venue without keys, and let them in once it has some."""
+    now, journal = ground.clock.now(), ground.journal
+    if not is_keyless:
+        event = Event(now, "engine", f"keys {venue_id}", "given")
+        await journal.clear_halt(venue_id, _KEYLESS, event)
+        return
+    title = ground.readers[venue_id].rules.title
+    why = f"{title}: {NO_KEYS}"
+    halt = Halt(venue_id, _KEYLESS, TradingState.REDUCING, why, now)
+    await journal.set_halt(halt, Event(now, "engine", f"halt {venue_id}", why))
+
+
+async def _execution(
+    ground: Ground,
+    scanner: Scanner,
+    accounts: Mapping[VenueId, TradingVenue],
+    limits: Limits,
+) -> Execution:
+    known = await ground.database.identity()
+    orders = Orders(
+        venues=accounts,
+        intents=ground.journal,
+        limits=limits,
+        rules={venue_id: each.rules for venue_id, each in ground.readers.items()},
+        clock=ground.clock,
+        ids=ground.ids,
+        nursery=ground.nursery,
+        identity=Identity(known.install_id, known.epoch),
+    )
+
+    world = World(
+        trades=ground.journal,
+        intents=ground.journal,
+        halts=ground.journal,
+        orders=orders,
+        limits=limits,
+        venues=accounts,
+        books=ground.readers,
+        clock=ground.clock,
+        is_listed=scanner.is_listed,
+        current_spread=scanner.spread_now,
+        mark_price=scanner.mark_price,
+    )
+    return Execution(world=world, nursery=ground.nursery)
+
+
+async def admitted(ground: Ground, accounts: Accounts) -> Sequence[Finding]:
+    """Check the accounts before live trading begins.
+
+    With pairs open a bot that watches and closes is better than none: then errors only
+    keep entries off.
+
+    Raises:
+        NotReadyError: an error, and nothing is open.
+    """
+    if not accounts.live:
+        return ()
+    findings = await look_at_accounts(ground, accounts)
+    wrong = [
+        each for each in findings if each.level is Level.ERROR and not each.is_silence
+    ]
+    if wrong and not await ground.journal.trades_in_progress():
+        raise NotReadyError(
+            [*(f"{each.about}: {each.says}" for each in wrong), NOT_READY]
+        )
+    return findings
+
+
+async def look_at_accounts(ground: Ground, accounts: Accounts) -> Sequence[Finding]:
+    """Ask the live accounts whether they are in order."""
+    subjects = Subjects(ground.readers, accounts.live)
+    return await examine_accounts(ground.settings, subjects, ground.clock)

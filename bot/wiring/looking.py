@@ -1,0 +1,142 @@
+"""Open what only looks: one scan, and the check of everything."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bot.checkup.findings import Finding, Level
+from bot.checkup.questions import Subjects, examine
+from bot.messenger import open_bot
+from bot.wiring.accounts import live_venues
+from core.availability import AvailabilityCache
+from core.health import VenueMonitor
+from core.model.units import Mode
+from core.opportunities import Gates
+from core.rates import Rates
+from core.runtime import Nursery, SystemClock
+from core.scanner import Scanner
+from core.venues.listing import split_name
+from core.venues.markets import open_markets
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from bot.settings import Settings
+    from core.model.instrument import Availability
+    from core.model.units import Base, VenueId
+    from core.ports import AvailabilityStore, Clock
+    from core.venues.account import LiveVenue
+    from core.venues.markets import MarketReader
+
+RATES_LIFE_IN_SCANS = 2
+"""A silent venue's last rates serve for so many scan intervals."""
+TELEGRAM_WITHIN = timedelta(seconds=10)
+
+
+# --- one scan -------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def scanning(settings: Settings) -> AsyncIterator[Scanner]:
+    """Open what one scan needs: the venues' public data, no database, no chat."""
+    clock, nursery = SystemClock(), Nursery()
+    async with AsyncExitStack() as stack:
+        readers = open_readers(settings, clock, stack)
+        stack.push_async_callback(nursery.cancel)
+        monitor = VenueMonitor(settings.venue_ids)
+        yield scanner_over(settings, readers, monitor, _Forgetful(), clock, nursery)
+
+
+class _Forgetful:
+    """Keeps no availability: a single scan leaves nothing behind."""
+
+    async def load_availability(self) -> Availability | None:
+        """Know nothing."""
+        return None
+
+    async def save_availability(self, value: Availability) -> None:
+        """Keep nothing."""
+
+
+def open_readers(
+    settings: Settings, clock: Clock, stack: AsyncExitStack
+) -> Mapping[VenueId, MarketReader]:
+    """Return a reader of public data for each venue; `stack` closes them."""
+    readers = open_markets(settings.venue_ids, settings.venue_urls, clock, paper=True)
+    for reader in readers.values():
+        stack.push_async_callback(reader.close)
+    return readers
+
+
+def scanner_over(
+    settings: Settings,
+    readers: Mapping[VenueId, MarketReader],
+    monitor: VenueMonitor,
+    store: AvailabilityStore,
+    clock: Clock,
+    nursery: Nursery,
+) -> Scanner:
+    """Return a scanner over these readers."""
+    return Scanner(
+        availability=AvailabilityCache(
+            sources=readers,
+            store=store,
+            clock=clock,
+            monitor=monitor,
+            tokens=_tokens(settings),
+        ),
+        rates=Rates(
+            sources=readers,
+            clock=clock,
+            monitor=monitor,
+            max_age=settings.scan_interval * RATES_LIFE_IN_SCANS,
+        ),
+        gates=Gates(
+            min_spread_per_hour=settings.min_spread_hourly,
+            min_volume_usd=settings.min_daily_volume_usd,
+            allows_unknown_volume=settings.allow_unknown_volume,
+        ),
+        clock=clock,
+        nursery=nursery,
+    )
+
+
+def _tokens(settings: Settings) -> tuple[Base, ...] | None:
+    """Return the named tokens; kaito, KAITO and 1000PEPE mean what a venue's would."""
+    if settings.tokens is None:
+        return None
+    return tuple(dict.fromkeys(split_name(each)[0] for each in settings.tokens))
+
+
+# --- the check ------------------------------------------------------------------------
+
+
+async def check_all(settings: Settings) -> Sequence[Finding]:
+    """Ask settings, venues and Telegram; nothing is ordered, stored or said."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        readers = open_readers(settings, clock, stack)
+        live: Mapping[VenueId, LiveVenue] = {}
+        if settings.mode is Mode.LIVE:
+            live = live_venues(settings, readers, clock, stack)
+        found = await examine(settings, Subjects(readers, live), clock)
+    return [*found, *await _telegram(settings)]
+
+
+async def _telegram(settings: Settings) -> Sequence[Finding]:
+    token = settings.telegram_token.get_secret_value()
+    if not token:
+        return ()
+    bot = open_bot(token, settings.bot_api_base)
+    try:
+        async with asyncio.timeout(TELEGRAM_WITHIN.total_seconds()):
+            await bot.initialize()
+        return (Finding(Level.OK, "telegram", f"answers as @{bot.username}"),)
+    except Exception as error:  # noqa: BLE001 - any failure is a line, none an end
+        says = f"cannot be reached with this token ({type(error).__name__})"
+        return (Finding(Level.ERROR, "telegram", says, is_silence=True),)
+    finally:
+        await bot.shutdown()
