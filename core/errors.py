@@ -174,6 +174,11 @@ class PlanPendingError(PlanGoneError):
 class NotYoursError(PlanGoneError):
     """Another person, chat or message owns this button."""
 
+    def __init__(self, user_id: int | None = None) -> None:
+        super().__init__("Only who asked for this card can confirm it.")
+        self.user_id = user_id
+        """Whose card it is; None when that is not known."""
+
 
 class UnknownTradeError(CoreError):
     """There is no trade of this id."""

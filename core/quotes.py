@@ -448,12 +448,12 @@ class Quotes:
         if plan is None:
             raise PlanUnknownError
         if (plan.user_id, plan.chat_id) != (person.user_id, person.chat_id):
-            raise NotYoursError
+            raise NotYoursError(plan.user_id)
         if plan.state is PlanState.DRAFT:
             raise PlanPendingError
         # a card that was sent just before a kill never learned its message
         if plan.message_id not in {None, message_id}:
-            raise NotYoursError
+            raise NotYoursError(plan.user_id)
         if plan.state is PlanState.USED:
             raise PlanUsedError(plan.trade_id)
         if plan.state in {PlanState.VOID, PlanState.CANCELLED}:

@@ -7,14 +7,15 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from bot.cards import hints, opportunity, plan, position, trouble
+from bot.cards import hints, matrix, opportunity, plan, position, trouble
 from bot.cards.card import Reply
 from bot.cards.shown import QuoteRequest, unpack_request
+from bot.handlers.scan import left_out_of
 from bot.handlers.screens import is_event, row_of, screen_behind
 from core import errors
 from core.model.plan import OpenPlan
 from core.model.trade import TradeState
-from core.model.units import Nonce, PlanId, TradeId
+from core.model.units import ChatId, Nonce, PlanId, TradeId
 
 if TYPE_CHECKING:
     from bot.access import Caller
@@ -127,6 +128,10 @@ async def quote(desk: Desk, caller: Caller, request: QuoteRequest) -> Reply:
         return await _busy(desk, caller, error)
     except (errors.CoreError, errors.VenueError) as error:
         look = desk.look(caller)
+        if isinstance(error, errors.UnknownTokenError):
+            left_out = left_out_of(desk, error.token)
+            if left_out:
+                return Reply(matrix.left_out_card(error.token, left_out, look))
         again = request.pack()
         return Reply(trouble.trouble_card(look, error, again=again, can_quote=True))
     look = desk.look(caller)
@@ -247,14 +252,23 @@ async def _gone(
     if isinstance(error, errors.PlanPendingError):
         return Reply(toast=trouble.ONE_MOMENT)
     if isinstance(error, errors.NotYoursError):
-        name = "" if screen is None else screen.shown.get("by", "")
-        return Reply(toast=trouble.not_yours(name))
+        return Reply(toast=await _not_yours(desk, caller, error))
     if isinstance(error, errors.PlanUsedError):
         return Reply(toast=await _running(desk, error.trade_id))
     if isinstance(error, errors.PlanExpiredError):
         words = plan.expired_words(error.expired_at, desk.look(caller))
         return _ended(desk, caller, screen, words)
     return await _void(desk, caller, screen)
+
+
+async def _not_yours(desk: Desk, caller: Caller, error: errors.NotYoursError) -> str:
+    """Name who asked, as his latest confirm card does; a private chat has his id."""
+    if error.user_id is None:
+        return trouble.not_yours("")
+    if error.user_id == caller.user_id:
+        return trouble.NOT_YOUR_SCREEN
+    theirs = await desk.cards.latest_screen(ChatId(error.user_id), "plan")
+    return trouble.not_yours("" if theirs is None else theirs.shown.get("by", ""))
 
 
 async def _running(desk: Desk, trade_id: str | None) -> str:

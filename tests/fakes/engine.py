@@ -491,11 +491,11 @@ class ScriptedEngine(Engine):
             why = "it is not known"
             raise errors.PlanVoidError(why)
         if (stored.user_id, stored.chat_id) != (user_id, chat_id):
-            raise errors.NotYoursError
+            raise errors.NotYoursError(stored.user_id)
         if stored.state == "draft":
             raise errors.PlanPendingError
         if stored.message_id != message_id:
-            raise errors.NotYoursError
+            raise errors.NotYoursError(stored.user_id)
         if stored.state == "used":
             raise errors.PlanUsedError(stored.trade_id)
         if stored.state in {"void", "cancelled"}:

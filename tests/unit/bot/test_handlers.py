@@ -149,13 +149,26 @@ async def test_a_card_that_is_just_going_out_asks_to_tap_again(chat: Chat) -> No
 
 
 async def test_another_owner_cannot_confirm_annas_card(chat: Chat) -> None:
-    """Who asked decides; the forged tap names her if it can."""
+    """Who asked decides, and the other one reads whom to ask."""
     card = await chat.type("/open HYPE")
 
     await chat.press(card, card.button("✅").tap, BERT)
 
-    assert chat.toast == "Only the person who asked can confirm this card"
+    assert chat.toast == "Only Anna can confirm this card"
     assert not chat.engine.trades
+
+
+async def test_without_annas_card_another_owner_reads_no_wrong_name(
+    chat: Chat,
+) -> None:
+    """Old screens are forgotten; a guess could name the wrong person."""
+    card = await chat.type("/open HYPE")
+    button = card.button("✅").tap
+    chat.cards.screens.clear()
+
+    await chat.press(card, button, BERT)
+
+    assert chat.toast == "Only the person who asked can confirm this card"
 
 
 async def test_the_same_button_in_another_message_is_refused(chat: Chat) -> None:
@@ -165,7 +178,7 @@ async def test_the_same_button_in_another_message_is_refused(chat: Chat) -> None
 
     await chat.press(other, card.button("✅").tap)
 
-    assert chat.toast == "Only Anna can confirm this card"
+    assert chat.toast == "These buttons belong to another message or person."
     assert not chat.engine.trades
 
 
