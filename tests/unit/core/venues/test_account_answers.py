@@ -466,3 +466,39 @@ async def test_a_token_called_by_a_number_is_not_the_market_of_that_number() -> 
     assert found["4"].symbol == found["#77"].symbol == "4/USDC:USDC"
     assert found["#4"].symbol == found["1000PEPE"].symbol == "PEPE/USDC:USDC"
     assert (found["4"].scale, found["#4"].scale) == (Decimal(1), Decimal(1000))
+
+
+async def test_a_mistake_of_ours_in_reading_an_answer_is_uncertain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The order may be there; our own bug must not hide it."""
+    async with canned("binance", monkeypatch) as (house, local):
+        local.order = Reply(json.dumps(ACCEPTED["binance"]))
+
+        def fail(*_: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(house.account._dialect, "receipt", fail)
+
+        outcome = await submitted(house)
+
+        assert outcome == Uncertain("an answer not understood (ZeroDivisionError)")
+
+
+@pytest.mark.parametrize("venue", ALL)
+async def test_a_venue_whose_list_cannot_be_read_is_sent_nothing(
+    venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the list nobody knows the contract's number or digits."""
+    async with canned(venue, monkeypatch) as (house, local):
+        order, instrument = buy(house), house.instrument()
+
+        async def fail(_: object) -> None:
+            raise VenueError(venue, TroubleKind.TIMEOUT, "no answer in time")
+
+        monkeypatch.setattr(house.reader, "lend_markets", fail)
+
+        outcome = await house.account.submit(order, instrument)
+
+        assert outcome == Rejected("not_sent", "no answer in time", was_sent=False)
+        assert local.orders == []
