@@ -201,7 +201,7 @@ def _prices_agree(first: FundingSnapshot, second: FundingSnapshot) -> bool:
 def _mismatch(pair: Opportunity) -> Skip:
     long, short = pair.long, pair.short
     detail = (
-        f"unit price {long.mark_price:f} on {long.instrument.venue_id}"
+        f"prices disagree: unit price {long.mark_price:f} on {long.instrument.venue_id}"
         f" against {short.mark_price:f} on {short.instrument.venue_id}"
     )
     return Skip(pair.base, SkipReason.PRICE_MISMATCH, detail)

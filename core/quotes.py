@@ -247,8 +247,7 @@ class Quotes:
         found = chosen_pair(sides[0], sides[1], self._parts.scanner.gates)
         if isinstance(found, Opportunity):
             return found
-        where = f"{found.venue_id}: " if found.venue_id is not None else ""
-        raise NoPairError(row.base, where + found.detail)
+        raise NoPairError(row.base, _details((found,)))
 
     def _check_size(self, size_usd: Decimal | None) -> None:
         """Refuse a size that the host does not allow."""
@@ -545,9 +544,12 @@ def _refuse_if_held(trade: Trade, venues: set[VenueId]) -> None:
 
 
 def _details(skips: Iterable[Skip]) -> str:
-    """Return in words why a token has no pair now."""
-    words = "; ".join(dict.fromkeys(skip.detail for skip in skips))
-    return words.replace("_", " ") or "no fresh rates"
+    """Return in words why a token has no pair now, each with the venue it is about."""
+    words = []
+    for skip in skips:
+        is_named = skip.venue_id is None or skip.venue_id in skip.detail
+        words.append(skip.detail if is_named else f"{skip.venue_id}: {skip.detail}")
+    return "; ".join(dict.fromkeys(words)).replace("_", " ") or "no fresh rates"
 
 
 def hash_of(nonce: Nonce) -> str:

@@ -146,7 +146,7 @@ async def show_token(desk: Desk, caller: Caller, name: str) -> Card:
     try:
         view = desk.engine.token(name)
     except UnknownTokenError:
-        left_out = _left_out(desk, name)
+        left_out = left_out_of(desk, name)
         if not left_out:
             raise
         return matrix.left_out_card(name, left_out, desk.look(caller))
@@ -162,7 +162,7 @@ async def show_token(desk: Desk, caller: Caller, name: str) -> Card:
     return matrix.token_card(facts, desk.look(caller), stale_after)
 
 
-def _left_out(desk: Desk, name: str) -> tuple[LeftOut, ...]:
+def left_out_of(desk: Desk, name: str) -> tuple[LeftOut, ...]:
     """Return the contracts of a token that no venue offers in a usable way."""
     cache, wanted = desk.engine.availability(), name.upper()
     return tuple(

@@ -290,26 +290,23 @@ async def test_a_restart_in_the_middle_of_a_payment_books_it_once(house: House) 
     check_amounts(house, found, "KAITO")
 
 
-async def test_a_pair_on_a_venue_that_the_settings_dropped_is_kept_and_named(
-    house: House,
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        ("GRASS", "Extended: 12040 USD in 24 h, 50000 wanted"),
+        ("ACE", "prices disagree: unit price 0.56007931 on Binance against 3.97"),
+        ("FTM", "FTM is not usable on any venue"),
+        ("RARE", "only on Extended"),
+    ],
+    ids=["thin", "two coins", "settled", "one venue"],
+)
+async def test_what_cannot_be_opened_says_where_and_why(
+    house: House, token: str, words: str
 ) -> None:
-    """The other venues go on, nothing is guessed, and the card says what to do."""
-    await house.enter("KAITO")
-    before = house.settings
-    rest = tuple(each for each in before.venues if each != "extended")
-    await house.stop()
-    house.settings = before.model_copy(update={"venues": rest})
-    await house.start(waits=False)
-    await house.wake_until(lambda: not house.engine._is_checking)
-    assert (await newest(house)).state is TradeState.OPEN
-    card = await house.say("/close KAITO")
-    assert "Extended does not answer. Nothing was ordered." in card.text
-    assert "CARRY_VENUES does not name it; add it and restart" in card.text
-    await house.stop()
-    house.settings = before
-    await house.start()
-    await house.leave("KAITO")
-    assert (await newest(house)).state is TradeState.CLOSED
+    """A refusal without its venue sends a person to check four of them."""
+    card = await house.say(f"/open {token}")
+    assert words in card.text
+    assert not [one for one in card.buttons if "Open $" in one.label]
 
 
 async def test_a_pair_of_a_token_that_the_settings_dropped_is_valued_and_closed(
