@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from bot.access import Pace
 from bot.settings import load_settings
 from bot.wiring import running
-from core.model.units import Base
+from core.model.units import Base, Mode
 from sandbox.app import SandboxServer
 from sandbox.clock import SandboxClock
 
@@ -255,7 +255,8 @@ class House:
     async def hold(self) -> None:
         """Pay and book funding and check positions as the timer does."""
         for account in self.accounts.values():
-            await account.settle_funding()
+            if self.settings.mode is Mode.PAPER:
+                await account.settle_funding()
         await self.engine.hold_tick()
         await self.rest()
 
@@ -398,8 +399,9 @@ async def open_house(
         firsts = [
             one.text.splitlines()[0] for one in box.telegram.memory.renders if one.rows
         ]
-        unmarked = {first for first in firsts if "🧪 PAPER" not in first}
-        assert not unmarked, "every card with buttons says at once that it is paper"
+        badge = "🏖 SANDBOX" if house.settings.mode is Mode.LIVE else "🧪 PAPER"
+        unmarked = {first for first in firsts if badge not in first}
+        assert not unmarked, f"every card with buttons says at once that it is {badge}"
 
 
 def environment(box: SandboxServer, folder: Path) -> dict[str, str]:
