@@ -109,6 +109,7 @@ class LiveVenue:
             reads_only=False,
             tls=tls,
             more_hosts=capabilities.more_hosts,
+            secrets=keys.secrets,
         )
         self._session.on_slow_down = self._slow_down
         timeout_ms = int(CALL_TIMEOUT * _CLIENT_SHARE / timedelta(milliseconds=1))

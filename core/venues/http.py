@@ -34,6 +34,7 @@ SLOW_DOWN: Final = frozenset({418, 429})
 """Statuses of "too many requests"; the first is a ban."""
 _CHUNK_BYTES: Final = 64 * 1024
 _MAX_CONNECTIONS: Final = 16
+_HIDDEN: Final = b"[hidden]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def watching(watch: Watch) -> Iterator[None]:
 class VenueSession:
     """One venue's connection pool, usable as ccxt's `session`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each part is named where it is given
         self,
         entry: CatalogEntry,
         *,
@@ -91,14 +92,20 @@ class VenueSession:
         reads_only: bool,
         tls: ssl.SSLContext | None = None,
         more_hosts: frozenset[str] = frozenset(),
+        secrets: tuple[str, ...] = (),
     ) -> None:
-        """Take the parts; `more_hosts` are the venue's beside those of public data."""
+        """Take the parts.
+
+        `more_hosts` are the venue's beside those of public data; `secrets` are taken
+        out of every answer, so that no error can quote what a host repeated.
+        """
         self._entry = entry
         self._hosts = entry.hosts | more_hosts
         self._base_url = None if base_url is None else base_url.rstrip("/")
         self._clock = clock
         self._reads_only = reads_only
         self._tls = tls
+        self._secrets = tuple(each.encode() for each in secrets if each)
         self._pool: aiohttp.ClientSession | None = None
         self.headers: dict[str, str] = {}
         """Always empty; ccxt looks here for headers of the session."""
@@ -184,27 +191,49 @@ class VenueSession:
         What happens to a watched one is noted as it happens.
 
         Raises:
-            aiohttp.ClientError: the transport failed.
+            aiohttp.ClientError: the transport failed; it holds nothing of the request.
             VenueError: the answer is too large.
         """
         started = self._clock.monotonic()
         self.requests += 1
         if watch is not None:
             watch.was_handed_over = True
-        async with self._open_pool().request(
-            method,
-            target,
-            allow_redirects=False,
-            trace_request_ctx=watch,
-            **options,  # type: ignore[arg-type]  # ccxt's own keyword arguments
-        ) as response:
-            body = await self._read(response)
+        response, body = await self._exchange(method, target, options, watch)
         self.latency = timedelta(seconds=self._clock.monotonic() - started)
         if watch is not None:
             watch.status, watch.content = response.status, body
         if response.status in SLOW_DOWN and self.on_slow_down is not None:
             self.on_slow_down(response.status, response.headers.get("Retry-After"))
-        return Answer(response.status, response.reason or "", response.headers, body)
+        reason = (response.reason or "").encode("utf-8", "replace")
+        shown = self._hide(reason).decode("utf-8")
+        return Answer(response.status, shown, response.headers, body)
+
+    async def _exchange(
+        self,
+        method: str,
+        target: yarl.URL,
+        options: Mapping[str, object],
+        watch: Watch | None,
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
+        try:
+            async with self._open_pool().request(
+                method,
+                target,
+                allow_redirects=False,
+                trace_request_ctx=watch,
+                **options,  # type: ignore[arg-type]  # ccxt's own keyword arguments
+            ) as response:
+                return response, self._hide(await self._read(response))
+        except aiohttp.ClientResponseError as error:
+            why = type(error).__name__
+        # Out here, so that it drags no error along that holds the request's headers.
+        message = f"no valid answer ({why})"
+        raise aiohttp.ClientPayloadError(message)
+
+    def _hide(self, said: bytes) -> bytes:
+        for secret in self._secrets:
+            said = said.replace(secret, _HIDDEN)
+        return said
 
     def _open_pool(self) -> aiohttp.ClientSession:
         if self._pool is None:
