@@ -138,7 +138,7 @@ class Reconciler:
             }
         silent = tuple(each for each, task in asking.items() if task.result() is None)
         for venue_id in silent:
-            why = f"{facts.name_of(venue_id)} did not answer at the start"
+            why = f"{venue_id} did not answer at the start"
             await self._halt(venue_id, TradingState.HALTED, why)
         return silent
 

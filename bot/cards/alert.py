@@ -168,8 +168,9 @@ def _stranger(facts: Facts, look: Look) -> Parts:
 def _paused(facts: Facts, look: Look) -> Parts:
     if "halted_by" in facts:
         return _halted(facts, look)
+    why = look.reason(facts.get("reason", "unknown"))
     html = lines(
-        f"⚠️ Entries are paused: {text(facts.get('reason', 'unknown'))} · {look.badge}",
+        f"⚠️ Entries are paused: {why} · {look.badge}",
         text(facts.get("advice", "")),
         "Closing works.",
     )

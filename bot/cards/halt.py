@@ -101,7 +101,11 @@ def only_paused_card(look: Look, *, was_halted: bool) -> Card:
 
 def lifted_card(look: Look, *, still_off: Sequence[str] = ()) -> Card:
     """Return the answer to a resume that ended a halt."""
-    off = f"Entries are still off: {text('; '.join(still_off))}" if still_off else ""
+    off = (
+        f"Entries are still off: {look.reason('; '.join(still_off))}"
+        if still_off
+        else ""
+    )
     return Card(
         html=lines(
             f"The halt is over · {look.badge}",

@@ -91,7 +91,7 @@ def _halts(halts: Sequence[Halt], look: Look) -> str:
 def _why(halt: Halt, look: Look) -> str:
     is_own = halt.by is not None and halt.by == look.user_id
     verb = "halted" if halt.key == HALT_KEY else "paused"
-    return f"{verb} by you" if is_own else text(halt.reason)
+    return f"{verb} by you" if is_own else look.reason(halt.reason)
 
 
 def _scope(halt: Halt, look: Look) -> str:

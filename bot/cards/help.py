@@ -144,10 +144,11 @@ def resumed_card(look: Look, *, is_new: bool, still_off: Sequence[str] = ()) -> 
     first = "Entries are on again" if is_new else "Entries were on already"
     if still_off:
         first = "Your pause is lifted" if is_new else "You had not paused entries"
+    why = look.reason("; ".join(still_off))
     return Card(
         html=lines(
             f"{first} · {look.badge}",
-            f"Entries are still off: {text('; '.join(still_off))}" if still_off else "",
+            f"Entries are still off: {why}" if why else "",
         ),
         kind="resumed",
         card_id=look.card_id,

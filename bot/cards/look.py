@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 
 from bot.callbacks import Tap
@@ -76,6 +77,10 @@ class Look:
         for venue_id, rules in self.venues.items():
             words = re.sub(rf"\b{re.escape(venue_id)}\b", rules.title, words)
         return words
+
+    def reason(self, words: str) -> str:
+        """Return a reason of the engine's, which says venues by id, as HTML."""
+        return escape(self.with_titles(words), quote=False)
 
     def button(
         self, label: str, verb: Verb, arg: str = "", style: Style = Style.PLAIN

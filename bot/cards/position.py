@@ -186,7 +186,7 @@ def position_card(position: Position, look: Look) -> Card:
     trade = position.trade
     html = lines(
         _position_head(position, look),
-        f"🚨 {text(trade.attention or 'A person must look.')}"
+        f"🚨 {look.reason(trade.attention or 'A person must look.')}"
         if trade.needs_attention
         else "",
         _gone(position, look),
@@ -196,7 +196,7 @@ def position_card(position: Position, look: Look) -> Card:
         f" · fees {_fees(position)} so far",
         _residual(position),
         _course(position, look),
-        f"Reason: {text(trade.outcome)}" if trade.outcome else "",
+        f"Reason: {look.reason(trade.outcome)}" if trade.outcome else "",
         f"Valued {numbers.duration_text(look.now - position.valued_at)} ago",
     )
     return Card(

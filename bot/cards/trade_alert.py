@@ -196,7 +196,7 @@ def _not_opened(facts: Facts, look: Look) -> Sequence[str]:
         said = f"Both legs are flat again, cost {numbers.usd(paid)}."
     return (
         (
-            f"{_base(facts)} not opened: {text(facts.get('reason', 'unknown'))}"
+            f"{_base(facts)} not opened: {look.reason(facts.get('reason', 'unknown'))}"
             f" · {_tail(facts, look)}"
         ),
         _broken_bound(facts, look),
@@ -227,7 +227,7 @@ def _closed(facts: Facts, look: Look) -> Sequence[str]:
             f"Funding {gain(facts, 'funding_usd')} · price {gain(facts, 'price_usd')}"
             f" · fees {cost(facts, 'fees_usd')}"
         ),
-        f"Reason: {text(facts.get('reason', ''))}" if facts.get("reason") else "",
+        f"Reason: {look.reason(facts['reason'])}" if facts.get("reason") else "",
         "Closed by hand on the venues: the price part is not known." if by_hand else "",
         f"Held {held}" if held else "",
     )
@@ -238,7 +238,7 @@ def _stays_open(facts: Facts, look: Look) -> Sequence[str]:
     return (
         f"{base} stays open, hedged · {_tail(facts, look)}",
         ("" if facts.get("was_closing") == "no" else "The close stopped: ")
-        + text(facts.get("reason", "unknown")),
+        + look.reason(facts.get("reason", "unknown")),
         _rows(facts, look),
         f"Left on each leg: {quantity(facts, 'remaining')} {base}"
         + (f", closed now: {quantity(facts, 'closed')}" if "closed" in facts else ""),
@@ -258,12 +258,13 @@ def _not_hedged(facts: Facts, look: Look) -> Sequence[str]:
     else:
         what = f"{base} needs you"
     about = number(facts, "exposure_usd")
+    why, tries = look.reason(facts.get("reason", "")), text(facts.get("tries", "0"))
     return (
         f"🚨 {what} · {look.badge}",
         f"About {numbers.usd(abs(about))} · {text(facts.get('trade', ''))}"
         if about is not None
         else "",
-        f"{text(facts.get('reason', ''))} · tries: {text(facts.get('tries', '0'))}",
+        f"{why} · tries: {tries}",
         _by_hand(facts, look),
         (
             f"I try again every {text(facts.get('repeat_s', '60'))} s."
@@ -323,10 +324,10 @@ def _restarted(facts: Facts, look: Look) -> Sequence[str]:
     ]
     since = moment(facts, "entries_since")
     entries = facts.get("entries", "active")
-    off = f"Entries are off: {text(facts.get('entries_reason', entries))}"
+    off = f"Entries are off: {look.reason(facts.get('entries_reason', entries))}"
     return (
         f"I restarted. Pairs: {text(' · '.join(counts) or 'none open')} · {look.badge}",
-        text("\n".join(named)),
+        look.reason("\n".join(named)),
         "Entries are on."
         if entries == "active"
         else off + (f", since {numbers.moment(since)}" if since else ""),

@@ -63,19 +63,17 @@ def _unknown_token(error: errors.UnknownTokenError, look: Look) -> Words:
 
 
 def _no_pair(error: errors.NoPairError, look: Look) -> Words:
-    why = look.with_titles(error.why)
+    del look
     return Words(
-        f"{error.token} cannot be paired now: {_ended(why)}",
+        f"{error.token} cannot be paired now: {_ended(error.why)}",
         _NOTHING,
         helps=("retry", "top"),
     )
 
 
 def _nothing_fits(error: errors.NothingFitsError, look: Look) -> Words:
-    named = [
-        f"{name}: {look.with_titles(why)}"
-        for name, why in error.passed_over[:_MAX_PASSED]
-    ]
+    del look
+    named = [f"{name}: {why}" for name, why in error.passed_over[:_MAX_PASSED]]
     more = len(error.passed_over) - len(named)
     named += [f"and {more} more"] if more > 0 else []
     return Words(
@@ -301,7 +299,7 @@ def words_card(
 ) -> Card:
     """Return a card of plain words with the buttons that help."""
     first, then = (_cut(one, limit) for one, limit in _limits(words))
-    html = lines(f"{text(first)} · {look.badge}", text(then))
+    html = lines(f"{look.reason(first)} · {look.badge}", look.reason(then))
     return Card(
         html=lines(html, folded(words.raw)),
         kind=KIND,

@@ -14,7 +14,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.execution import endings
-from core.execution.facts import name_of
 from core.execution.live import NotYet
 from core.execution.preflight import Refused, Slot, cost_broken, entry_order
 from core.execution.sizing import (
@@ -133,7 +132,7 @@ async def _without_topup(world: World, docket: Docket, held: Held) -> timedelta:
 
 def _given_up(docket: Docket) -> Refused:
     order = last_of(docket.of(2, Purpose.ENTRY, Purpose.TOPUP))
-    venue = name_of(docket.trade.second.instrument.venue_id)
+    venue = docket.trade.second.instrument.venue_id
     if order is None or order.refusal is None or order.refusal_code is None:
         why = f"{venue} did not fill its leg, so the other one was closed again"
         return Refused("no_fill", why, is_market=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from core.execution.facts import name_of
 from core.execution.sizing import ZERO, entry_price
 from core.limits import Refusal
 from core.model.trade import TradeState
@@ -132,7 +131,7 @@ def _judge(world: World, new: Worth, held: list[Worth]) -> Refusal | None:
         venue_id = leg.instrument.venue_id
         venue = sum((each.on(venue_id) for each in held), new.on(venue_id))
         if caps.max_venue_usd is not None and venue > caps.max_venue_usd:
-            what = f"{name_of(venue_id)} would hold"
+            what = f"{venue_id} would hold"
             return _above(what, venue, caps.max_venue_usd)
     total = sum((each.usd for each in held), new.usd)
     if caps.max_total_usd is not None and total > caps.max_total_usd:

@@ -22,7 +22,6 @@ from core.execution.balance import (
     reducing_order,
     wait_for_venue,
 )
-from core.execution.facts import name_of
 from core.execution.preflight import Slot
 from core.execution.sizing import (
     BANDS,
@@ -114,20 +113,20 @@ async def _next_order(world: World, docket: Docket, held: Held) -> Draft | str:
     books = await world.both_books(trade)
     for leg, book in zip(trade.legs, books, strict=True):
         if book is None or not is_fresh(book, world.clock.now()):
-            return f"{name_of(leg.instrument.venue_id)} shows no usable order book"
+            return f"{leg.instrument.venue_id} shows no usable order book"
     left = min(held.first, held.second) - (trade.close_target_base or ZERO)
     if trade.first.instrument.floor_quantity(left) <= 0:
         return "nothing is left to close in whole lots"
     order = await reducing_order(world, docket, Slot(1, Purpose.CLOSE), left)
-    return order or f"{name_of(trade.first.instrument.venue_id)} shows no price"
+    return order or f"{trade.first.instrument.venue_id} shows no price"
 
 
 def _stopped(docket: Docket) -> str:
     venue_id = docket.trade.first.instrument.venue_id
     order = last_of(docket.of(1, Purpose.CLOSE))
     if order is not None and order.refusal is not None and order.refusal_code:
-        return f"{name_of(venue_id)} refused: {order.refusal}"
-    return f"{name_of(venue_id)} did not fill the order"
+        return f"{venue_id} refused: {order.refusal}"
+    return f"{venue_id} did not fill the order"
 
 
 async def _follow(world: World, docket: Docket, held: Held) -> timedelta:

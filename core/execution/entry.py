@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.execution.endings import not_opened
-from core.execution.facts import name_of
 from core.execution.preflight import Refused, check_entry, check_second, of_limits
 from core.execution.sizing import is_zero, last_of
 from core.execution.world import GO
@@ -106,11 +105,11 @@ def _nothing_bought(docket: Docket) -> Refused:
     order = last_of(docket.of(1))
     venue_id = docket.trade.first.instrument.venue_id
     if order is not None and order.refusal is not None and order.refusal_code:
-        why = f"{name_of(venue_id)} refused: {order.refusal}"
+        why = f"{venue_id} refused: {order.refusal}"
         return Refused(order.refusal_code, why)
     if order is not None and order.evidence == "fence":
-        return Refused("lost", f"the order never reached {name_of(venue_id)}")
-    why = f"the price on {name_of(venue_id)} moved away, nothing was filled"
+        return Refused("lost", f"the order never reached {venue_id}")
+    why = f"the price on {venue_id} moved away, nothing was filled"
     return Refused("no_fill", why, is_market=True)
 
 

@@ -1,6 +1,7 @@
 """A trade and its orders in, the facts of a message about it out; pure.
 
-The keys are listed at `AlertKind`. What is not known is left out.
+The keys are listed at `AlertKind`. What is not known is left out. Sentences say venues
+by id; cards put the names.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     )
     from core.model.intent import OrderIntent
     from core.model.trade import TradeLeg
-    from core.model.units import VenueId
 
 REPEAT_S = 60
 """Seconds between two attempts to repair a trade that needs a person."""
@@ -40,11 +40,6 @@ REPEAT_S = 60
 def text(value: Decimal) -> str:
     """Return a number without exponent."""
     return f"{value:f}"
-
-
-def name_of(venue_id: VenueId) -> str:
-    """Return a venue's name as sentences show it: Binance for binance."""
-    return venue_id.capitalize()
 
 
 def known(**values: Decimal | str | None) -> dict[str, str]:

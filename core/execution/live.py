@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from core.execution.facts import name_of
 from core.execution.sizing import (
     ZERO,
     Docket,
@@ -158,7 +157,7 @@ class LivePositions:
             if theirs > ours or theirs < 0:
                 venue_id = trade.legs[number - 1].instrument.venue_id
                 extra = theirs - ours if theirs > ours else theirs
-                foreign.append(f"{name_of(venue_id)} holds {extra:f} that is not ours")
+                foreign.append(f"{venue_id} holds {extra:f} that is not ours")
         lost = Held(*losses)
         fresh = replace(
             trade,

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from core.economics import round_trip_cost
 from core.execution import facts
 from core.execution.caps import over_caps
-from core.execution.facts import name_of
 from core.execution.sizing import ZERO, Docket, entering, entry_price
 from core.liquidity import (
     PairBooks,
@@ -181,7 +180,7 @@ def of_limits(refusal: Refusal) -> Refused:
 
 def _delisted(leg: TradeLeg) -> Refused:
     name, venue_id = leg.instrument.native_name, leg.instrument.venue_id
-    return Refused("delisted", f"{name_of(venue_id)} does not trade {name} any more")
+    return Refused("delisted", f"{venue_id} does not trade {name} any more")
 
 
 def _fresh_books(
@@ -191,10 +190,10 @@ def _fresh_books(
     for leg, book in zip(trade.legs, books, strict=True):
         venue_id = leg.instrument.venue_id
         if book is None:
-            why = f"{name_of(venue_id)} does not show its order book"
+            why = f"{venue_id} does not show its order book"
             return Refused("book", why, is_market=True)
         if not is_fresh(book, world.clock.now()):
-            why = f"the order book of {name_of(venue_id)} is old, empty or crossed"
+            why = f"the order book of {venue_id} is old, empty or crossed"
             return Refused("book", why, is_market=True)
         found[leg.side] = book
     return PairBooks(found[LegSide.LONG], found[LegSide.SHORT])
@@ -220,9 +219,9 @@ def _not_flat(trade: Trade, seen: _Seen) -> Refused | None:
 def _foreign(leg: TradeLeg, held: Decimal | None) -> Refused | None:
     venue_id = leg.instrument.venue_id
     if held is None:
-        return Refused("read", f"{name_of(venue_id)} does not show its positions")
+        return Refused("read", f"{venue_id} does not show its positions")
     if held:
-        why = f"{name_of(venue_id)} already holds {held:f} {leg.instrument.base}"
+        why = f"{venue_id} already holds {held:f} {leg.instrument.base}"
         return Refused("held", why)
     return None
 
@@ -230,7 +229,7 @@ def _foreign(leg: TradeLeg, held: Decimal | None) -> Refused | None:
 def _leverage_not_set(trade: Trade, seen: _Seen) -> Refused | None:
     for leg, is_set in zip(trade.legs, seen.is_leverage_set, strict=True):
         if is_set is None:
-            why = f"{name_of(leg.instrument.venue_id)} did not take the leverage"
+            why = f"{leg.instrument.venue_id} did not take the leverage"
             return Refused("leverage", why)
     return None
 
@@ -247,15 +246,13 @@ def _not_enough(
             cap = world.limits.caps.max_trade_usd
             return Refused("cap", f"{notional:.2f} USD is above the cap of {cap:f}")
         if _is_odd_size(leg, trade.quantity_base, notional):
-            return Refused(
-                "size", f"{name_of(venue_id)} does not take this size any more"
-            )
+            return Refused("size", f"{venue_id} does not take this size any more")
         if balance is None:
-            return Refused("read", f"{name_of(venue_id)} does not show its balance")
+            return Refused("read", f"{venue_id} does not show its balance")
         needed = margin_needed(notional, trade.leverage, leg.taker_fee)
         if balance.free_usd < needed:
             why = (
-                f"{name_of(venue_id)} has {balance.free_usd:.2f} USD free, "
+                f"{venue_id} has {balance.free_usd:.2f} USD free, "
                 f"{needed:.2f} is needed"
             )
             return Refused("margin", why)
@@ -367,7 +364,7 @@ def entry_order(
     notional = quantity * opposite(book, side)[0].price
     least = leg.instrument.min_notional_usd
     if quantity <= 0 or (least is not None and notional < least):
-        why = f"{name_of(leg.instrument.venue_id)} does not take so small an order"
+        why = f"{leg.instrument.venue_id} does not take so small an order"
         return Refused("size", why)
     limit = limit_price(book, side, slip)
     if limit is None:
@@ -375,9 +372,7 @@ def entry_order(
     if slot.purpose is Purpose.ENTRY:
         filled, _ = fill_within(opposite(book, side), quantity, limit, side)
         if filled < quantity:
-            why = (
-                f"the order book of {name_of(leg.instrument.venue_id)} became too thin"
-            )
+            why = f"the order book of {leg.instrument.venue_id} became too thin"
             return Refused("book", why, is_market=True)
     return Draft(
         leg=slot.leg,

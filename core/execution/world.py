@@ -213,8 +213,7 @@ class World:
         async def overdue(order: OrderIntent) -> None:
             fresh = await self.docket(order.trade_id)
             if fresh is not None and not fresh.trade.needs_attention:
-                venue = facts.name_of(order.venue_id)
-                why = f"{venue} does not tell what became of an order"
+                why = f"{order.venue_id} does not tell what became of an order"
                 await self.raise_attention(fresh, why)
 
         return Hooks(checking=checking, overdue=overdue)

@@ -32,7 +32,7 @@ from core.model.health import Health, VenueHealth
 from core.model.instrument import AbsenceReason
 from core.model.opportunity import Skip, SkipReason
 from core.model.position import Portfolio
-from core.model.units import Base, Mode, Nonce, PlanId, UserId
+from core.model.units import Base, Mode, Nonce, PlanId, UserId, VenueId
 from tests.fakes.alerts import ALERT_FACTS, SPREAD_FACTS
 from tests.fakes.engine import (
     RULES,
@@ -413,6 +413,19 @@ def test_a_leg_without_a_price_makes_the_result_unknown() -> None:
     text = _text(position.position_card(replace(found, long=blind), LOOK))
 
     assert "HYPE result unknown after fees so far" in text
+
+
+def test_a_reason_says_a_venue_by_the_name_it_goes_by() -> None:
+    """Okx, Mexc or Bitmart in a sentence look like a fault of the bot."""
+    okx = replace(RULES[0], venue_id=VenueId("okx"), code="OK", title="OKX")
+    look = replace(LOOK, venues={**LOOK.venues, okx.venue_id: okx})
+    facts = {**ALERT_FACTS[AlertKind.NOT_HEDGED], "reason": "okx did not fill it"}
+
+    shown = _text(alert_card(look, _alert(AlertKind.NOT_HEDGED, facts)))
+    trade = replace(trade_of(open_plan(pair("HYPE")), "t1"), outcome="okx refused")
+
+    assert "OKX did not fill it" in shown
+    assert "OKX refused" in _text(position.position_card(value_of(trade), look))
 
 
 def test_fees_that_are_not_known_yet_are_not_shown_as_nothing() -> None:

@@ -51,7 +51,7 @@ async def refusal(stage: Stage) -> str | None:
     ("caps", "words"),
     [
         (replace(CAPS, max_token_usd=Decimal(999)), "SOL would be 100"),
-        (replace(CAPS, max_venue_usd=Decimal(999)), "Binance would hold 100"),
+        (replace(CAPS, max_venue_usd=Decimal(999)), "binance would hold 100"),
         (replace(CAPS, max_total_usd=Decimal(999)), "all pairs would be 100"),
         (replace(CAPS, max_entries_per_hour=1), "1 pairs were entered within an hour"),
     ],
