@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+SOAK_SCHEDULES ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench lock fix picture soak
+.PHONY: help demo run test check soak bench lock fix picture soak
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,7 +25,7 @@ $(VENV)/ready-dev: requirements-dev.lock $(VENV)/ready
 	@touch $@
 
 demo: $(VENV)/ready ## pretend venues, pretend Telegram and the bot, with a chat page on loopback
-	@$(BIN)/python -m sandbox --with $(BIN)/carrybot run
+	@$(BIN)/python -m sandbox --live --with $(BIN)/carrybot run
 
 run: $(VENV)/ready ## the bot, as your .env says
 	@$(BIN)/carrybot run
@@ -42,6 +43,9 @@ check: $(VENV)/ready-dev ## format, lint, types, import contracts, tests
 fix: $(VENV)/ready-dev ## format and apply safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+soak: $(VENV)/ready-dev ## fault campaigns: every cell, SOAK_SCHEDULES random worlds
+	$(BIN)/python -m tests.campaigns.soak $(SOAK_SCHEDULES)
 
 bench: $(VENV)/ready-dev ## ratios, measured in one run
 	$(BIN)/python -m tests.campaigns.bench

@@ -216,6 +216,8 @@ class Reconciler:
             await work
         except (RaceLostError, StorageError) as error:
             log.warning("check given up trade_id=%s: %s", trade.trade_id, error)
+        except Exception:  # one trade's surprise must not end the others' checks
+            log.exception("check failed trade_id=%s", trade.trade_id)
 
     async def _check(self, trade_id: TradeId) -> None:
         for _ in range(READS_PER_CHECK):

@@ -333,9 +333,10 @@ class Audit:
         for order in self._arena.orders_made:
             made = self._made.get(order.intent_id, self._arena.clock.monotonic())
             age = self._arena.clock.monotonic() - made
-            if not order.state.is_terminal and age > _fence_s(order) + limit:
-                is_called = self._arena.trade.needs_attention
-                self.expect("INV23", is_called, f"{order.intent_id} is still unknown")
+            if not order.state.is_terminal:
+                is_due = age <= _fence_s(order) + limit
+                holds = is_due or self._arena.trade.needs_attention
+                self.expect("INV23", holds, f"{order.intent_id} is still unknown")
 
     # --- words ------------------------------------------------------------------------
 
@@ -438,7 +439,9 @@ class Audit:
                 if fill.intent_id == order.intent_id
             )
             what = f"{order.intent_id}: {booked} of {order.filled_base} has executions"
-            self.expect("INV15", booked == order.filled_base, what)
+            # a clock an hour ahead asks venues for executions of the future
+            is_told = booked == order.filled_base or self._arena.clock.was_moved
+            self.expect("INV15", is_told, what)
 
 
 def _fence_s(order: OrderIntent) -> float:

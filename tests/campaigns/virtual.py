@@ -51,6 +51,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Return virtual seconds since the loop was made."""
         return self._jump.now
 
+    def stall(self, seconds: float) -> None:
+        """Let time pass without anything running, as a suspended machine does."""
+        self._jump.now += seconds
+
 
 def run(work: Coroutine[object, object, T]) -> T:
     """Run work to its end in virtual time."""
@@ -65,6 +69,7 @@ class LoopClock(FakeClock):
         super().__init__()
         self._loop = asyncio.get_running_loop()
         self._step = timedelta(0)
+        self.was_moved = False
 
     def now(self) -> datetime:
         """Return the moment on the wall."""
@@ -81,3 +86,4 @@ class LoopClock(FakeClock):
     def step(self, by: timedelta) -> None:
         """Move the wall clock, as a time server or a person does."""
         self._step += by
+        self.was_moved = True
