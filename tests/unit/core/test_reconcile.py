@@ -526,3 +526,14 @@ async def test_a_silent_venue_costs_only_its_own_payments() -> None:
         VenueId("binance"),
         VenueId("hyperliquid"),
     }
+
+
+async def test_a_venue_that_the_settings_dropped_is_no_information() -> None:
+    """A pair held there is neither flat nor lost: nothing is decided, others go on."""
+    stage = Stage()
+    await stage.open()
+    listed = stage.trade.first.instrument
+    foreign = replace(listed, venue_id=VenueId("elsewhere"))
+
+    assert await stage.world.position(foreign) is None
+    assert await stage.world.book(foreign) is None
