@@ -244,10 +244,9 @@ def test_a_key_is_found_in_every_form_it_could_leave_in() -> None:
 
 def test_an_error_shows_what_is_behind_it() -> None:
     """A cause is printed with the error that it caused."""
-    try:
+    outer = RuntimeError("outer")
+    with pytest.raises(ValueError, match="invalid literal") as caught:
         int("hidden-cause")
-    except ValueError as error:
-        outer = RuntimeError("outer")
-        outer.__cause__ = error
+    outer.__cause__ = caught.value
 
     assert "hidden-cause" in everything_in(outer)
