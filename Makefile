@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 SOAK_SCHEDULES ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check soak bench lock fix picture soak
+.PHONY: help demo run test check bench lock fix picture soak faults
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -44,14 +44,14 @@ fix: $(VENV)/ready-dev ## format and apply safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-soak: $(VENV)/ready-dev ## fault campaigns: every cell, SOAK_SCHEDULES random worlds
-	$(BIN)/python -m tests.campaigns.soak $(SOAK_SCHEDULES)
-
 bench: $(VENV)/ready-dev ## ratios, measured in one run
 	$(BIN)/python -m tests.campaigns.bench
 
-soak: $(VENV)/ready-dev ## kill -9 at every write of a trade and at chance moments (SHARE=8 KILLS=10: less)
+soak: faults $(VENV)/ready-dev ## faults, and kill -9 at every write of a trade and at chance moments (SHARE=8 KILLS=10: less)
 	$(BIN)/python -m pytest -m campaign -s tests/campaigns/kill.py
+
+faults: $(VENV)/ready-dev ## every fault at every order, and random worlds (SOAK_SCHEDULES=2000: less)
+	$(BIN)/python -m tests.campaigns.soak $(SOAK_SCHEDULES)
 
 picture: $(VENV)/ready-dev ## take the README's picture of the demo anew (needs chromium)
 	PICTURE=docs/images/demo.png $(BIN)/python -m pytest -k found_opened tests/journeys/test_page.py

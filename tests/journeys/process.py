@@ -72,7 +72,7 @@ async def start_demo(state: Path, port: int = 0) -> Demo:
     """Start sandbox and bot as `make demo` does; return when the page is ready."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sandbox",
-        "--state", str(state), "--with", str(CARRYBOT), "run",
+        "--state", str(state), "--live", "--with", str(CARRYBOT), "run",
         cwd=state.parent,
         env=plain_environment() | {"CARRY_DEMO_PORT": str(port)},
         stdout=asyncio.subprocess.PIPE,
