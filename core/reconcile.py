@@ -297,6 +297,9 @@ class Reconciler:
 
     async def _look_for_rest(self, docket: Docket) -> None:
         """Look for what an ended trade still holds, against all its books say."""
+        trade, now = docket.trade, self._world.clock.now()
+        if trade.closed_at is None or now - trade.closed_at > PAID_LATE:
+            return  # what is held by now is more likely somebody else's
         seen = await self._execution.live.compare(docket)
         if isinstance(seen, NotYet) or min(seen.lost.first, seen.lost.second) >= 0:
             return
