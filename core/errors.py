@@ -54,6 +54,24 @@ class NoPairError(CoreError):
         self.token, self.why = token, why
 
 
+class ThinSpreadError(NoPairError):
+    """The token's best pair pays less than the least spread wanted."""
+
+    def __init__(
+        self, token: str, spread_per_hour: Decimal, least_per_hour: Decimal
+    ) -> None:
+        super().__init__(token, "its best spread is below the least wanted")
+        self.spread_per_hour, self.least_per_hour = spread_per_hour, least_per_hour
+
+
+class TooManyOpenError(CoreError):
+    """As many pairs are open as the host allows."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"{count} pairs are open already, more are not allowed.")
+        self.count = count
+
+
 class NothingFitsError(CoreError):
     """No opportunity could be offered; `passed_over` says why for each."""
 

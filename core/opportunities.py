@@ -71,7 +71,15 @@ def judge(
             f" {pair.long.instrument.venue_id} and {pair.short.instrument.venue_id},"
             f" {gates.min_spread_per_hour * 100:.5f}% wanted"
         )
-        skips.append(Skip(row.base, SkipReason.BELOW_MIN_SPREAD, detail))
+        spread = pair.spread_per_hour
+        skips.append(
+            Skip(
+                row.base,
+                SkipReason.BELOW_MIN_SPREAD,
+                detail,
+                spread_per_hour=spread,
+            )
+        )
         return None, tuple(skips)
     return pair, tuple(skips)
 

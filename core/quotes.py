@@ -30,6 +30,8 @@ from core.errors import (
     PlanVoidError,
     ReconcilingError,
     SizeError,
+    ThinSpreadError,
+    TooManyOpenError,
     TradeBusyError,
     UnknownTokenError,
     UnknownTradeError,
@@ -168,6 +170,7 @@ class Quotes:
         """
         await self._check_scopes(person)
         self._check_size(size_usd)
+        await self._check_room()
         result = self._parts.scanner.latest or await self._parts.scanner.scan()
         balances = await self._balances(tuple(self._parts.accounts))
         passed: list[tuple[Base, str]] = []
@@ -230,9 +233,13 @@ class Quotes:
 
     def _ranked(self, base: Base) -> Opportunity:
         pair, skips = self._parts.scanner.judge(base)
-        if pair is None:
-            raise NoPairError(base, _details(skips))
-        return pair
+        if pair is not None:
+            return pair
+        for skip in skips:
+            if skip.spread_per_hour is not None:
+                least = self._parts.scanner.gates.min_spread_per_hour
+                raise ThinSpreadError(base, skip.spread_per_hour, least)
+        raise NoPairError(base, _details(skips))
 
     def _named(self, row: TokenRow, venues: tuple[VenueId, VenueId]) -> Opportunity:
         sides = []
@@ -268,6 +275,13 @@ class Quotes:
         for trade in await self._parts.trades.trades_in_progress():
             if trade.base == pair.base:
                 _refuse_if_held(trade, {first, second})
+        await self._check_room()
+
+    async def _check_room(self) -> None:
+        """Refuse one pair more than the host allows."""
+        running = len(await self._parts.trades.trades_in_progress())
+        if running >= self._parts.limits.caps.max_open_trades:
+            raise TooManyOpenError(running)
 
     async def _check_scopes(self, person: Person, *instruments: Instrument) -> None:
         """Refuse while entries are off everywhere, or for one of these instruments."""
@@ -547,6 +561,9 @@ def _details(skips: Iterable[Skip]) -> str:
     """Return in words why a token has no pair now, each with the venue it is about."""
     words = []
     for skip in skips:
+        if skip.spread_per_hour is not None:
+            words.append("its spread is below the least wanted by now")
+            continue
         is_named = skip.venue_id is None or skip.venue_id in skip.detail
         words.append(skip.detail if is_named else f"{skip.venue_id}: {skip.detail}")
     return "; ".join(dict.fromkeys(words)).replace("_", " ") or "no fresh rates"

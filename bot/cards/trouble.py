@@ -71,6 +71,26 @@ def _no_pair(error: errors.NoPairError, look: Look) -> Words:
     )
 
 
+def _thin_spread(error: errors.ThinSpreadError, look: Look) -> Words:
+    pays = numbers.rate(error.spread_per_hour, look.rate_hours)
+    least = numbers.rate(error.least_per_hour, look.rate_hours)
+    return Words(
+        f"{error.token} pays {pays} gross at best now, {least} is the least wanted.",
+        f"{_NOTHING} /matrix {error.token} lists every pair and opens it all the same.",
+        helps=("retry", "matrix", "top"),
+    )
+
+
+def _too_many_open(error: errors.TooManyOpenError, look: Look) -> Words:
+    del look
+    pairs = "1 pair is" if error.count == 1 else f"{error.count} pairs are"
+    return Words(
+        f"{pairs} open, and more are not allowed here (CARRY_MAX_OPEN_TRADES).",
+        f"Close one first. {_NOTHING}",
+        helps=("pos", "retry"),
+    )
+
+
 def _nothing_fits(error: errors.NothingFitsError, look: Look) -> Words:
     del look
     named = [f"{name}: {why}" for name, why in error.passed_over[:_MAX_PASSED]]
@@ -246,6 +266,8 @@ def _other(error: errors.CoreError, look: Look) -> Words:
 REFUSALS: Mapping[type[errors.CoreError], Callable[..., Words]] = {
     errors.UnknownTokenError: _unknown_token,
     errors.NoPairError: _no_pair,
+    errors.ThinSpreadError: _thin_spread,
+    errors.TooManyOpenError: _too_many_open,
     errors.NothingFitsError: _nothing_fits,
     errors.SizeError: _size,
     errors.MarginError: _margin,

@@ -59,6 +59,8 @@ class Skip:
     """Plain words with the numbers that decided."""
     venue_id: VenueId | None = None
     symbol: str | None = None
+    spread_per_hour: Decimal | None = None
+    """Of a pair that pays too little, as a fraction: cards have a unit of their own."""
 
 
 @dataclass(frozen=True, slots=True)

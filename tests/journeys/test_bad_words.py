@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.handlers.routes import COMMANDS
-from tests.journeys.house import ANNA
+from tests.journeys.house import ANNA, open_house
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.journeys.house import House
 
 pytestmark = pytest.mark.journey
@@ -152,3 +154,40 @@ async def test_who_is_too_fast_hears_how_long_to_wait(house: House) -> None:
     house.telegram.say(ANNA, "/pause")
     await house.settle()
     assert "Entries are paused" in house.card().text, "stopping is never refused"
+
+
+async def test_one_pair_more_than_allowed_is_refused_before_a_card(
+    tmp_path: Path,
+) -> None:
+    """A card that could never be confirmed wastes the minute that counts."""
+    async with open_house(tmp_path, max_open_trades=1) as house:
+        await house.enter("KAITO")
+        typed = await house.say("/open APT")
+        await house.say("/top")
+        await house.tap("⚡ Enter best")
+        assert typed.text.startswith(
+            "1 pair is open, and more are not allowed here (CARRY_MAX_OPEN_TRADES)."
+        )
+        assert house.card(ANNA).text.startswith("1 pair is open")
+        assert "Nothing was ordered." in typed.text
+
+
+@pytest.mark.parametrize(
+    ("display", "words"),
+    [
+        ("8h", "KAITO pays 0.118%/8h gross at best now, 80.00%/8h is the least"),
+        ("1h", "KAITO pays 0.015%/1h gross at best now, 10.00%/1h is the least"),
+    ],
+)
+async def test_a_spread_below_the_least_is_told_in_the_unit_of_the_cards(
+    tmp_path: Path, display: str, words: str
+) -> None:
+    """A rate per hour beside rates per eight hours reads as an eighth of the truth."""
+    async with open_house(
+        tmp_path,
+        rate_display=display,
+        min_spread_hourly="0.1",
+        alert_spread_hourly="0.2",
+    ) as house:
+        card = await house.say("/open KAITO")
+        assert card.text.startswith(words)

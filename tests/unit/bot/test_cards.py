@@ -507,6 +507,8 @@ def test_a_pair_that_needs_a_person_comes_first() -> None:
 REFUSALS = [
     errors.UnknownTokenError(NASTY),
     errors.NoPairError("HYPE", NASTY),
+    errors.ThinSpreadError("HYPE", Decimal("0.00001"), Decimal("0.00002")),
+    errors.TooManyOpenError(5),
     errors.NothingFitsError((("HYPE", NASTY),) * 50),
     errors.SizeError(NASTY),
     errors.MarginError("lighter", Decimal("180.1"), Decimal(201)),
