@@ -235,6 +235,9 @@ class Orders:
     ) -> OrderIntent:
         """Write a verdict down; a full disk is waited for, the result is kept."""
         moved = evidence.apply(intent, verdict)
+        if fills:
+            # a position may have decided in the round that first showed executions
+            moved = evidence.with_fills(moved, fills)
         self._touch(intent)
         while True:
             try:
