@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 START_WITHIN = timedelta(seconds=30)
 """Trades that need longer go on in the background."""
 START_STEP = timedelta(milliseconds=250)
+START_AGAIN = timedelta(seconds=5)
 READS_PER_CHECK = 3
 WATCH_AFTER_FENCE = timedelta(hours=24)
 """How long an order decided by "not found" is watched for a late fill."""
@@ -92,7 +93,19 @@ class Reconciler:
         await self._halt(GLOBAL_SCOPE, TradingState.HALTED, CHECKING)
 
     async def at_start(self) -> StartSummary:
-        """Bring every trade found to rest, tell the owners once, let entries in."""
+        """Bring every trade found to rest, tell the owners once, let entries in.
+
+        What fails on the way (a full disk) is waited for: entries stay off, and the
+        check begins anew.
+        """
+        while True:
+            try:
+                return await self._checked()
+            except Exception:  # no trade may be left alone, whatever failed
+                log.exception("start-up check failed")
+                await self._world.clock.sleep(START_AGAIN)
+
+    async def _checked(self) -> StartSummary:
         await self.hold_entries()
         was = await self._world.trades.trades_in_progress()
         await self._align_halts(was)
