@@ -132,6 +132,7 @@ class Engine:
         self._parts = parts
         self._started_at = parts.clock.now()
         self._is_checking = True
+        self._look: asyncio.Task[object] | None = None
 
     # --- life -----------------------------------------------------------------------
 
@@ -146,7 +147,7 @@ class Engine:
         await self._parts.scanner.availability.load()
         log.info("started mode=%s voided_plans=%d", self.facts.mode, voided)
         self._parts.nursery.start(self._check_at_start(), name="start-up check")
-        self._parts.nursery.start(self._first_look(), name="first look")
+        self._look = self._parts.nursery.start(self._first_look(), name="first look")
 
     async def stop(self) -> None:
         """Finish or park running work within `PARK_LIMIT`."""
@@ -158,6 +159,11 @@ class Engine:
     async def _check_at_start(self) -> None:
         await self._parts.reconciler.at_start()
         self._is_checking = False
+
+    async def looked(self) -> None:
+        """Wait until the first look after the start is over, whatever it found."""
+        if self._look is not None:
+            await asyncio.wait({self._look})
 
     async def _first_look(self) -> None:
         await self.refresh_availability()
@@ -436,23 +442,25 @@ class Engine:
         ]
         return any(lifted)
 
-    async def halt(self, user_id: UserId, *, tells_owners: bool) -> Halted:
+    async def halt(self, user_id: UserId | None, *, tells_owners: bool) -> Halted:
         """Stop everything automatic at once, repairs included.
 
         Only a close that an owner confirms still sends orders. Survives a restart.
+        Without a user it was done on the host.
         """
         known = await self._parts.halts.halts()
         is_new = all(halt.key != HALT_KEY for halt in known)
         now = self._parts.clock.now()
         if is_new:
-            reason = f"halted by user {user_id}"
+            who = "the host" if user_id is None else f"user {user_id}"
+            reason = f"halted by {who}"
             halt = Halt(
                 GLOBAL_SCOPE, HALT_KEY, TradingState.HALTED, reason, now, by=user_id
             )
-            event = self._event(user_id, "halted everything")
+            event = Event(now, who, "halted everything")
             await self._parts.halts.set_halt(halt, event)
             if tells_owners:
-                await self._tell_of_halt(user_id, now)
+                await self._tell_of_halt(who, now)
         trades = await self._parts.trades.trades_in_progress()
         resting = [trade for trade in trades if trade.state is TradeState.OPEN]
         moving = tuple(trade for trade in trades if trade.state is not TradeState.OPEN)
@@ -464,14 +472,14 @@ class Engine:
         event = self._event(user_id, "turned the halt into a pause")
         return await self._parts.halts.clear_halt(GLOBAL_SCOPE, HALT_KEY, event)
 
-    async def _tell_of_halt(self, user_id: UserId, now: datetime) -> None:
+    async def _tell_of_halt(self, who: str, now: datetime) -> None:
         """Let every owner know: who halted may not be able to resume."""
         await self._parts.outbox.put(
             Alert(
                 kind=AlertKind.PAUSED,
                 level=AlertLevel.CRITICAL,
                 dedupe_key=f"halted:{now.isoformat()}",
-                facts={"halted_by": str(user_id)},
+                facts={"halted_by": who},
                 created_at=now,
             )
         )

@@ -115,7 +115,9 @@ async def running(
         loops.start(courier.run(), name="outbox")
         loops.start(heartbeat.run(frontend.poller), name="heartbeat")
         frontend.connecting = loops.start(frontend.connect(), name="connect")
-        loops.start(_hold(accounts.paper, engine), name="first hold")
+        loops.start(_first_hold(accounts.paper, engine), name="first hold")
+        if accounts.live:
+            loops.start(guard.watch(), name="first look at keys")
         schedule.start()
         yield Running(engine, frontend, courier)
         log.info("carrybot stops")
@@ -193,6 +195,12 @@ def _timers(
         Timer("hold", HOLD_EVERY, partial(_hold, accounts.paper, engine)),
         Timer("old screens", CLEAN_EVERY, forget_screens),
     )
+
+
+async def _first_hold(accounts: Mapping[VenueId, PaperVenue], engine: Engine) -> None:
+    """Hold once rates are known: pretend accounts pay what fell due while away."""
+    await engine.looked()
+    await _hold(accounts, engine)
 
 
 async def _hold(accounts: Mapping[VenueId, PaperVenue], engine: Engine) -> None:

@@ -1,21 +1,35 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, get_args
 
 import pytest
 
 from bot.settings import KNOWN_VENUES, Settings, load_settings
 from bot.wiring import running, scanning
-from core.errors import StorageError
+from bot.wiring.accounts import Keyless, live_venues
+from core.errors import StorageError, VenueError
 from core.model.control import TradingState
+from core.model.order import Rejected
 from core.model.units import UserId
+from core.runtime import SystemClock
+from core.scanner import Scanner
 from core.venues.catalog import VENUES
+from core.venues.paper import PaperVenue
 from sandbox.app import SandboxServer
+from tests.fakes.objects import BINANCE, instrument
+from tests.fakes.runtime import START
+from tests.unit.core.test_intent import ORDER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from core.model.opportunity import ScanResult
+    from core.model.order import Payment
 
 ANNA = 1001
 
@@ -149,6 +163,62 @@ async def test_a_halt_by_a_viewer_reaches_the_owners_and_survives_a_restart(
         assert not await again.engine.only_pause(UserId(ANNA))
 
 
+def test_paper_imports_nothing_that_can_sign_or_holds_keys() -> None:
+    """What is not loaded cannot leak a key or send an order."""
+    code = (
+        "import sys, bot.cli, bot.wiring; "
+        "print(*[m for m in sys.modules if m.startswith('core.venues.') "
+        "and m.split('.')[-1] in ('account', 'credentials', 'trader')])"
+    )
+    ran = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout.strip() == ""
+
+
+async def test_paper_opens_no_key_even_when_asked(
+    box: SandboxServer, tmp_path: Path
+) -> None:
+    """The one door to the keys is shut in paper."""
+    async with AsyncExitStack() as stack:
+        with pytest.raises(ValueError, match="live mode only"):
+            live_venues(settings_for(box, tmp_path), {}, SystemClock(), stack)
+
+
+async def test_a_venue_without_keys_knows_nothing_and_sends_nothing() -> None:
+    """Not knowing is neither flat nor free."""
+    venue, sol = Keyless(BINANCE), instrument("SOL")
+
+    result = await venue.submit(ORDER, sol)
+
+    assert isinstance(result, Rejected)
+    assert not result.was_sent
+    for question in (
+        venue.cancel(ORDER, sol),
+        venue.find(ORDER, sol),
+        venue.fills(sol, START),
+        venue.positions(),
+        venue.balance(),
+        venue.payments(START),
+        venue.set_leverage(sol, 3),
+    ):
+        with pytest.raises(VenueError, match="no keys"):
+            await question
+
+
+async def test_the_host_can_halt_without_chat(
+    box: SandboxServer, tmp_path: Path
+) -> None:
+    """A signal works when Telegram does not."""
+    async with running(settings_for(box, tmp_path)) as bot:
+        await bot.engine.halt(None, tells_owners=True)
+        halts = (await bot.engine.health()).halts
+        await box.telegram.wait_message(ANNA, "Everything is halted by the host")
+
+    assert "halted by the host" in [halt.reason for halt in halts]
+
+
 async def test_the_process_is_up_and_sees_the_market_without_telegram(
     box: SandboxServer, tmp_path: Path
 ) -> None:
@@ -191,3 +261,28 @@ async def test_a_pair_is_opened_and_closed_from_chat(
     assert opened.id == quote.id
     assert closed.id == asked.id
     assert telegram.lint() == []
+
+
+async def test_the_accounts_pay_what_is_due_only_once_rates_are_known(
+    box: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked before the first rates, an account put its answer off by ten minutes."""
+    scan, seen, held = Scanner.scan, list[str](), asyncio.Event()
+
+    async def slow(self: Scanner) -> ScanResult:
+        result = await scan(self)
+        seen.append("rates")
+        return result
+
+    async def settle(self: PaperVenue) -> tuple[Payment, ...]:
+        seen.append(self.venue_id)
+        held.set()
+        return ()
+
+    monkeypatch.setattr(Scanner, "scan", slow)
+    monkeypatch.setattr(PaperVenue, "settle_funding", settle)
+    async with running(settings_for(box, tmp_path)) as bot, asyncio.timeout(10):
+        await held.wait()
+        assert bot.engine.latest_scan() is not None
+
+    assert seen[:2] == ["rates", "binance"]
