@@ -139,6 +139,12 @@ class Bucket:
         self._left[user_id] = (left - 1, now_s)
         return 0
 
+    def give_back(self, user_id: int) -> None:
+        """Undo one that turned out not to count."""
+        if user_id in self._left:
+            left, since = self._left[user_id]
+            self._left[user_id] = (min(float(self.per_minute), left + 1), since)
+
 
 @dataclass(slots=True)
 class Pace:

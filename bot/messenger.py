@@ -146,9 +146,9 @@ class Messenger:
         self.bot = bot
         self._cards = cards
         self._clock = clock
-        self._turns: WeakValueDictionary[tuple[ChatId, MessageId], asyncio.Lock] = (
-            WeakValueDictionary()
-        )
+        self._turns: WeakValueDictionary[
+            tuple[ChatId, MessageId | str], asyncio.Lock
+        ] = WeakValueDictionary()
         self._written: dict[ChatId, float] = {}
         self._edited: OrderedDict[tuple[ChatId, MessageId], tuple[float, int]] = (
             OrderedDict()
@@ -157,7 +157,19 @@ class Messenger:
     # --- cards ----------------------------------------------------------------------
 
     async def send(self, card: Card, *, chat_id: ChatId, user_id: UserId) -> Delivery:
-        """Send a new message once and take the buttons off the older copy."""
+        """Send a new message once and take the buttons off the older copy.
+
+        Copies of one screen go out one after the other: each strips the one before it,
+        so that one stays alive.
+        """
+        if card.card_id is None or card.kind.startswith(_LASTING):
+            return await self._send_in_turn(card, chat_id, user_id)
+        async with self._turns.setdefault((chat_id, card.kind), asyncio.Lock()):
+            return await self._send_in_turn(card, chat_id, user_id)
+
+    async def _send_in_turn(
+        self, card: Card, chat_id: ChatId, user_id: UserId
+    ) -> Delivery:
         _note_faults(card)
         older = await self._older(card, chat_id)
         await self._store(card, chat_id, user_id, None)

@@ -343,7 +343,10 @@ class Frontend:
         if tap.verb is Verb.CONFIRM:
             await self._replies.settled(caller.chat_id)
         work = VERBS[tap.verb](self._desk, caller, tap, message_id)
-        return await self._explained(work, caller)
+        reply = await self._explained(work, caller)
+        if tap.verb is Verb.CONFIRM and reply.toast == trouble.ONE_MOMENT:
+            self._pace.confirms.give_back(caller.user_id)
+        return reply
 
     async def _on_away(self, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
         """Do, or forget, what was typed while the bot was away; once."""

@@ -14,6 +14,7 @@ from bot.application import frontend as frontend_module
 from bot.application.frontend import Frontend, open_application
 from bot.application.replies import Replies
 from bot.callbacks import Tap, Verb
+from bot.cards import trouble
 from bot.cards.card import Button, Card, Reply
 from bot.handlers import routes
 from bot.handlers.desk import Desk
@@ -382,6 +383,23 @@ async def test_the_eleventh_command_in_a_minute_is_told_to_wait(
     await bot.telegram.wait_for(lambda: bot.engine.paused_by)
 
     assert bot.engine.paused_by == [ANNA]
+
+
+async def test_taps_on_a_card_that_is_not_live_yet_do_not_use_up_confirms(
+    bot: Bot, button: Callable[..., None]
+) -> None:
+    """Whoever is told to tap again must not be told "too fast" when he does."""
+    confirm = Tap(Verb.CONFIRM, "n" * 22).encode()
+    replies = [trouble.ONE_MOMENT] * 5 + ["Opening…"] * 4
+
+    async def confirmed(*_given: object) -> Reply:
+        return Reply(toast=replies.pop(0))
+
+    button(Verb.CONFIRM, confirmed)
+    toasts = [await tapped(bot, confirm) for _ in range(9)]
+
+    assert toasts[:8] == [trouble.ONE_MOMENT] * 5 + ["Opening…"] * 3
+    assert toasts[8].startswith("Too fast")
 
 
 async def test_fifty_messages_at_once_are_told_too_fast_only_once(

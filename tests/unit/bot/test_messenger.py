@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,18 @@ async def test_a_new_copy_of_a_screen_takes_the_buttons_off_the_older_one(
     old, new = line.stand_in.messages(ANNA)[-2:]
     assert (old.id, new.id) == (first, second)
     assert (len(old.rows), len(new.rows)) == (0, 1)
+
+
+async def test_two_copies_sent_at_once_leave_one_alive(line: Line) -> None:
+    """Both used to strip the copy before them, and both kept their own buttons."""
+    await sent(line, card("first", "card0001"))
+
+    await asyncio.gather(
+        send(line, card("second", "card0002")), send(line, card("third", "card0003"))
+    )
+
+    alive = [each.text for each in line.stand_in.messages(ANNA) if each.rows]
+    assert len(alive) == 1, alive
 
 
 async def test_confirm_cards_keep_their_buttons_when_another_is_sent(
