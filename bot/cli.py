@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from bot.settings import Settings
+    from core.engine import Engine
     from core.model.instrument import TokenRow
     from core.model.market import FundingSnapshot
     from core.model.opportunity import Opportunity, ScanResult
@@ -119,9 +120,24 @@ async def _run(settings: Settings) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    async with running(settings):
+    async with running(settings) as bot, asyncio.TaskGroup() as group:
+        halted = asyncio.Event()
+        loop.add_signal_handler(signal.SIGUSR1, halted.set)
+        halting = group.create_task(_halt_when(halted, bot.engine))
         await stop.wait()
+        halting.cancel()
     return DONE
+
+
+async def _halt_when(halted: asyncio.Event, engine: Engine) -> None:
+    """Halt everything when this machine says so (SIGUSR1): chat may be out of reach."""
+    while True:
+        await halted.wait()
+        halted.clear()
+        try:
+            await engine.halt(None, tells_owners=True)
+        except StorageError:
+            log.exception("the halt could not be written")
 
 
 def _warn_of_readers(file: Path) -> None:

@@ -180,7 +180,7 @@ def _paused(facts: Facts, look: Look) -> Parts:
 
 def _halted(facts: Facts, look: Look) -> Parts:
     html = lines(
-        f"⚠️ Everything is halted by user {text(facts['halted_by'])} · {look.badge}",
+        f"⚠️ Everything is halted by {text(facts['halted_by'])} · {look.badge}",
         "No entries, no second legs, no repairs. A close that you confirm works.",
     )
     return html, halt_buttons(look), []

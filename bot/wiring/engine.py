@@ -261,19 +261,19 @@ async def _execution(
 async def admitted(ground: Ground, accounts: Accounts) -> Sequence[Finding]:
     """Check the accounts before live trading begins.
 
-    With pairs open a bot that watches and closes is better than none: then errors only
-    keep entries off.
+    With pairs open nothing is asked here: a bot that watches and closes is better than
+    none and must not wait; what the guard finds then keeps entries off.
 
     Raises:
         NotReadyError: an error, and nothing is open.
     """
-    if not accounts.live:
+    if not accounts.live or await ground.journal.trades_in_progress():
         return ()
     findings = await look_at_accounts(ground, accounts)
     wrong = [
         each for each in findings if each.level is Level.ERROR and not each.is_silence
     ]
-    if wrong and not await ground.journal.trades_in_progress():
+    if wrong:
         raise NotReadyError(
             [*(f"{each.about}: {each.says}" for each in wrong), NOT_READY]
         )

@@ -544,7 +544,7 @@ class ScriptedEngine(Engine):
         self.halts = tuple(h for h in before if h.key not in {"pause", HALT_KEY})
         return self.halts != before
 
-    async def halt(self, user_id: UserId, *, tells_owners: bool) -> Halted:
+    async def halt(self, user_id: UserId | None, *, tells_owners: bool) -> Halted:
         """Halt everything."""
         self.owners_told = tells_owners
         is_new = all(halt.key != HALT_KEY for halt in self.halts)

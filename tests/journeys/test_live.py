@@ -229,7 +229,8 @@ async def test_with_a_pair_open_it_starts_keeps_entries_off_and_closes(
 
         await house.restart()
 
-        assert find(house, "Entries are paused: Binance key may withdraw")
+        words = "Entries are paused: Binance key may withdraw"
+        await house.until(lambda: find(house, words))
         refused = await house.say(f"/open {COIN} 300")
         assert refused.text.startswith("Entries are paused")
         await house.leave()
