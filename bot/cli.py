@@ -120,9 +120,9 @@ async def _run(settings: Settings) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
+    halted = asyncio.Event()
+    loop.add_signal_handler(signal.SIGUSR1, halted.set)
     async with running(settings) as bot, asyncio.TaskGroup() as group:
-        halted = asyncio.Event()
-        loop.add_signal_handler(signal.SIGUSR1, halted.set)
         halting = group.create_task(_halt_when(halted, bot.engine))
         await stop.wait()
         halting.cancel()

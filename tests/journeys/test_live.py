@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from datetime import timedelta
 from decimal import Decimal
 from itertools import permutations
@@ -17,6 +19,8 @@ from core.venues.catalog import VENUES
 from sandbox.app import SandboxServer
 from sandbox.venues.keys import live_environment
 from tests.journeys.house import FLAT, environment, find, open_house
+from tests.journeys.process import children, running_demo
+from tests.journeys.test_demo import chat_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -235,6 +239,21 @@ async def test_with_a_pair_open_it_starts_keeps_entries_off_and_closes(
         assert refused.text.startswith("Entries are paused")
         await house.leave()
         assert (await house.trades())[0].state is TradeState.CLOSED
+
+
+@pytest.mark.timeout(90)  # two programs on a busy machine
+async def test_a_signal_on_the_machine_halts_the_running_bot(tmp_path: Path) -> None:
+    """When chat is out of reach or in wrong hands, the host still has a brake."""
+    async with running_demo(tmp_path / "state") as demo, chat_at(demo.url) as chat:
+        await demo.scanned()
+        await chat.say("/start")
+        await chat.sees("Hello Anna")
+        for pid in children(demo.process.pid):
+            os.kill(pid, signal.SIGUSR1)
+
+        await chat.sees("Everything is halted by the host")
+        await chat.say("/health")
+        await chat.sees("HALTED · 🏖 SANDBOX")
 
 
 async def test_a_venue_without_keys_is_shown_and_not_offered(tmp_path: Path) -> None:
