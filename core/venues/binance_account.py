@@ -5,6 +5,7 @@ Requests as in the venue's documentation of 2026; they are signed by ccxt 4.5.90
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -256,8 +257,14 @@ class BinanceAccount:
         )
 
     async def set_leverage(self, instrument: Instrument, leverage: int) -> None:
-        """Set cross margin, then the leverage."""
+        """Set cross margin and the leverage, both at once: an entry waits for them."""
         name = instrument.native_name
+        both = (self._set_cross(name), self._set_gear(name, leverage))
+        for outcome in await asyncio.gather(*both, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
+
+    async def _set_cross(self, name: str) -> None:
         try:
             await self._client.fapiPrivatePostMarginType(
                 {"symbol": name, "marginType": "CROSSED"}
@@ -267,6 +274,8 @@ class BinanceAccount:
         except ccxt.OperationRejected as error:
             if "-4046" not in str(error):
                 raise
+
+    async def _set_gear(self, name: str, leverage: int) -> None:
         answer = await self._client.fapiPrivatePostLeverage(
             {"symbol": name, "leverage": leverage}
         )
