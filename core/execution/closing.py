@@ -114,7 +114,9 @@ async def _next_order(world: World, docket: Docket, held: Held) -> Draft | str:
     for leg, book in zip(trade.legs, books, strict=True):
         if book is None or not is_fresh(book, world.clock.now()):
             return f"{leg.instrument.venue_id} shows no usable order book"
-    left = min(held.first, held.second) - (trade.close_target_base or ZERO)
+    # All of it includes what the other leg's coarser lot could not match.
+    target = trade.close_target_base or ZERO
+    left = min(held.first, held.second) - target if target else held.first
     if trade.first.instrument.floor_quantity(left) <= 0:
         return "nothing is left to close in whole lots"
     order = await reducing_order(world, docket, Slot(1, Purpose.CLOSE), left)

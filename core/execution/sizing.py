@@ -1,8 +1,8 @@
 """A trade and its orders in; what legs hold and what a step may order out; pure.
 
 *zero*: less than the leg's own lot. *level*: the legs differ by less than both lots or,
-where nothing may be added any more, by less than the larger leg's lot and at most a
-tenth of it.
+where nothing may be added any more, by less than can be sold of the larger leg and at
+most a tenth of it.
 """
 
 from __future__ import annotations
@@ -122,9 +122,20 @@ def is_level(trade: Trade, held: Held, *, may_add: bool) -> bool:
         return True
     if may_add:
         return False
-    larger = held.larger
-    lot = trade.legs[larger - 1].instrument.lot_base
-    return difference < lot and difference <= held.of(larger) * LEVEL_SHARE
+    share = difference <= held.of(held.larger) * LEVEL_SHARE
+    return share and difference < _unsellable(trade, held.larger)
+
+
+def _unsellable(trade: Trade, larger: int) -> Decimal:
+    """Return what an excess of the larger leg must reach before it can be sold.
+
+    Its own lot; or, where the venue takes no order as small as that, the least order,
+    yet never more than the coarser lot of the two legs.
+    """
+    instrument = trade.legs[larger - 1].instrument
+    least = instrument.min_quantity_base or ZERO
+    coarser = max(leg.instrument.lot_base for leg in trade.legs)
+    return max(instrument.lot_base, min(least, coarser))
 
 
 def reduction(trade: Trade, held: Held, leg: int, by: Decimal) -> Decimal:
