@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DUPLICATE_CODE = "duplicate"
 """Refusal that proves an earlier copy of the order arrived."""
+NO_MATCH_CODE = "no_match"
+"""Refusal in which a venue says that an order found nobody: a fill of nothing."""
 ROUNDS_AFTER_FENCE = 3
 """Complete rounds without a trace that "not found" needs after the fence."""
 SAME_READS = 2
@@ -75,6 +77,8 @@ def of_reply(intent: OrderIntent, reply: SubmitResult) -> Verdict:
     if isinstance(reply, Rejected):
         if reply.code == DUPLICATE_CODE:
             return Verdict(IntentEvent.UNCERTAIN, "reply", refusal=reply.detail)
+        if reply.code == NO_MATCH_CODE:
+            return Verdict(IntentEvent.REJECTED, "reply", Decimal(0))
         return Verdict(
             IntentEvent.REJECTED,
             "reply",
