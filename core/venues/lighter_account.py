@@ -54,6 +54,7 @@ _PAGE: Final = 100
 _MOST_PAGES: Final = 20
 _PER_CENT: Final = Decimal("0.01")
 _SECOND_MS: Final = 1000
+_FREE_TIER: Final = "standard"
 
 
 class LighterAccount:
@@ -68,6 +69,7 @@ class LighterAccount:
         self._slot = keys.api_key_index
         self._private_key = keys.api_private_key
         self._signer: Any = None
+        self._tier: str | None = None
 
     async def prepare(self) -> None:
         """Load the native signer and hand it the key.
@@ -194,10 +196,9 @@ class LighterAccount:
         )
 
     async def fills(self, instrument: Instrument, since: datetime) -> tuple[Fill, ...]:
-        """Read executions, newest first and as far back as is asked.
-
-        The venue names no fee.
-        """
+        """Read executions, newest first and as far back as is asked."""
+        if self._tier is None:
+            await self._read_tier()
         rows = await self._pages(
             self._client.privateGetTrades,
             "trades",
@@ -247,10 +248,25 @@ class LighterAccount:
             side=side,
             quantity_base=needed(row, "size") * scale,
             price=instrument.base_price(needed(row, "price")),
-            fee_usd=None,
+            fee_usd=self._fee(row, is_maker=row.get("is_maker_ask") is (name == "ask")),
             at=moment_at(row, "timestamp"),
             client_order_id=ClientOrderId(str(ours)) if ours else None,
         )
+
+    def _fee(self, row: Row, *, is_maker: bool) -> Decimal | None:
+        """Return what an execution cost, None if it is not told.
+
+        A fee of zero is left out of the row, as is one that is unknown; accounts of the
+        standard tier pay none (the venue's account types, 2026-11). No fee above zero
+        was ever seen, so that its unit is not certain.
+        """
+        told = number_at(row, "maker_fee" if is_maker else "taker_fee")
+        is_free = self._tier == _FREE_TIER if told is None else not told
+        return Decimal(0) if is_free else None
+
+    async def _read_tier(self) -> None:
+        answer = await self._ask(self._client.privateGetAccountLimits)
+        self._tier = str(value_at(answer, "user_tier") or "")
 
     # --- account ----------------------------------------------------------------------
 
@@ -362,7 +378,7 @@ class LighterAccount:
 
     async def key_rights(self) -> KeyRights:
         """Ask with the key itself; the venue names no rights of keys."""
-        await self._ask(self._client.privateGetAccountLimits)
+        await self._read_tier()
         return KeyRights(can_trade=True, can_withdraw=None)
 
     async def taker_fee(self, instrument: Instrument) -> Decimal:
