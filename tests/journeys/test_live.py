@@ -241,6 +241,36 @@ async def test_with_a_pair_open_it_starts_keeps_entries_off_and_closes(
         assert (await house.trades())[0].state is TradeState.CLOSED
 
 
+def _contents(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_no_key_reaches_a_file_a_log_or_a_message(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither when all goes well nor when a venue refuses everything."""
+    caplog.set_level("DEBUG")
+    async with live_house(
+        tmp_path, prepare=lambda box: lean(box, "hyperliquid", "binance")
+    ) as house:
+        await house.enter(f"{COIN} 300")
+        house.box.accounts.desk("binance").account.rights.may_trade = False
+        await house.leave()
+        told = [one.text for one in house.cards()]
+        secrets = house.settings.secrets
+        shown = repr(house.settings) + repr(house.accounts)
+
+    written = _contents(tmp_path)
+    keys = [each for each in secrets if each != house.box.token]
+    assert len(keys) == 6
+    assert written
+    for key in keys:
+        assert not any(key.encode() in content for content in written)
+        assert key not in "".join(told)
+        assert key not in caplog.text
+        assert key not in shown
+
+
 @pytest.mark.timeout(90)  # two programs on a busy machine
 async def test_a_signal_on_the_machine_halts_the_running_bot(tmp_path: Path) -> None:
     """When chat is out of reach or in wrong hands, the host still has a brake."""
