@@ -29,6 +29,7 @@ from core.runtime import Nursery, SystemClock
 from core.scanner import Scanner
 from core.venues.markets import open_markets
 from sandbox.app import SandboxServer
+from tests.campaigns.bench_orders import measure_entries
 from tests.fakes.objects import ALL_VENUES
 from tests.fakes.stores import MemoryAvailability
 
@@ -255,18 +256,30 @@ def _instrument(base: Base, venue_id: VenueId) -> Instrument:
     )
 
 
-async def _main(url: str) -> None:
+async def _scan(url: str) -> None:
+    """Scan a market that stands still, or each answer would be made anew."""
     async with aiohttp.ClientSession() as session:
         await session.post(f"{url}/__control/latency", json={"ms": LATENCY_MS})
+        await session.post(f"{url}/__control/time", json={"speed": 0})
     await measure_scan(url)
+
+
+async def _enter(url: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        await session.post(f"{url}/__control/latency", json={"ms": LATENCY_MS})
+        for line in await measure_entries(session, url, LATENCY_MS):
+            print(line)
 
 
 def main() -> None:
     """Run every measurement and print its line."""
     print(f"4 venues x {INSTRUMENTS_EACH} instruments, {LATENCY_MS} ms latency")
     with PretendVenues(INSTRUMENTS_EACH - 30) as url:
-        asyncio.run(_main(url))
+        asyncio.run(_scan(url))
     measure_ranking()
+    print(f"entries of the whole bot, {LATENCY_MS} ms latency, medians")
+    with PretendVenues(0) as url:
+        asyncio.run(_enter(url))
 
 
 if __name__ == "__main__":
