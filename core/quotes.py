@@ -265,16 +265,18 @@ class Quotes:
 
     async def _check_entry(self, pair: Opportunity, person: Person) -> None:
         """Refuse what could never be confirmed, before a card offers it."""
-        await self._check_scopes(person, pair.long.instrument, pair.short.instrument)
+        await self._check_scopes(person)
         first, second = sorted(
             each.instrument.venue_id for each in (pair.long, pair.short)
         )
-        cooling = await self._parts.limits.cooldown(pair.base, (first, second))
-        if cooling is not None and self._parts.clock.now() < cooling.until:
-            raise CoolingDownError(pair.base, cooling.until)
+        # a trade in trouble halts its own contracts: its card says more than the halt
         for trade in await self._parts.trades.trades_in_progress():
             if trade.base == pair.base:
                 _refuse_if_held(trade, {first, second})
+        await self._check_scopes(person, pair.long.instrument, pair.short.instrument)
+        cooling = await self._parts.limits.cooldown(pair.base, (first, second))
+        if cooling is not None and self._parts.clock.now() < cooling.until:
+            raise CoolingDownError(pair.base, cooling.until)
         await self._check_room()
 
     async def _check_room(self) -> None:
@@ -553,7 +555,7 @@ def _refuse_if_held(trade: Trade, venues: set[VenueId]) -> None:
             continue
         if trade.state is not TradeState.OPEN or trade.needs_attention:
             raise TradeBusyError(trade.trade_id, trade.state.value)
-        detail = f"trade {trade.trade_id} holds it"
+        detail = f"pair {trade.trade_id} is open"
         raise AlreadyHeldError(trade.base, leg.instrument.venue_id, detail)
 
 

@@ -99,8 +99,8 @@ def _scope(halt: Halt, look: Look) -> str:
     if halt.scope == GLOBAL_SCOPE:
         return word.capitalize()
     venue, _, symbol = halt.scope.partition(":")
-    name = f"{look.title(venue)} {symbol}".strip()
-    return f"{text(name)} {word}"
+    token, _, _ = symbol.partition("/")
+    return f"{text(f'{look.title(venue)} {token}'.strip())} {word}"
 
 
 def _work(health: Health, look: Look) -> str:

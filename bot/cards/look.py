@@ -82,6 +82,12 @@ class Look:
         """Return a reason of the engine's, which says venues by id, as HTML."""
         return escape(self.with_titles(words), quote=False)
 
+    def sentence(self, words: str) -> str:
+        """Return a reason as a line of its own: a capital first, a full stop last."""
+        named = self.with_titles(words).strip()
+        ended = named if named.endswith((".", "!", "?")) else f"{named}."
+        return escape(named[:1].upper() + ended[1:], quote=False) if named else ""
+
     def button(
         self, label: str, verb: Verb, arg: str = "", style: Style = Style.PLAIN
     ) -> Button:

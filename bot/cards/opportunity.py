@@ -57,7 +57,7 @@ def top_card(result: ScanResult | None, look: Look, view: TopView) -> Card:
         html=html,
         kind="top",
         card_id=look.card_id,
-        rows=_buttons(page_rows, start, look, (page, count)),
+        rows=_buttons(page_rows, look, view, (page, count)),
         shown={
             "page": str(page),
             "per_page": str(view.per_page),
@@ -220,19 +220,21 @@ def _why_empty(result: ScanResult) -> str:
 
 
 def _buttons(
-    page_rows: Sequence[Opportunity], start: int, look: Look, pages: tuple[int, int]
+    page_rows: Sequence[Opportunity], look: Look, view: TopView, pages: tuple[int, int]
 ) -> tuple[tuple[Button, ...], ...]:
+    start = pages[0] * view.per_page
     tokens = [
         look.button(
             f"{start + index + 1} {numbers.cut(one.base)}", Verb.TOKEN, str(index)
         )
         for index, one in enumerate(page_rows)
     ]
+    # it enters the best of all, which a narrowed list need not show
+    is_whole = look.can_trade and bool(page_rows) and not view.wanted
     best = look.button("⚡ Enter best", Verb.BEST, style=Style.SUCCESS)
     return rows_of(
-        *grid(tokens),
-        page_buttons(look, *pages),
-        [best] if look.can_trade and page_rows else [],
+        *grid([*tokens, *page_buttons(look, *pages)]),
+        [best] if is_whole else [],
         [
             look.button("🔄 Refresh", Verb.REFRESH),
             look.button("⚙ Filter", Verb.FILTER),

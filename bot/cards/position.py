@@ -186,7 +186,7 @@ def position_card(position: Position, look: Look) -> Card:
     trade = position.trade
     html = lines(
         _position_head(position, look),
-        f"🚨 {look.reason(trade.attention or 'A person must look.')}"
+        f"🚨 {look.sentence(trade.attention or 'a person must look')}"
         if trade.needs_attention
         else "",
         _gone(position, look),

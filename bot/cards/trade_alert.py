@@ -258,13 +258,13 @@ def _not_hedged(facts: Facts, look: Look) -> Sequence[str]:
     else:
         what = f"{base} needs you"
     about = number(facts, "exposure_usd")
-    why, tries = look.reason(facts.get("reason", "")), text(facts.get("tries", "0"))
+    why, tries = look.sentence(facts.get("reason", "")), facts.get("tries", "0")
     return (
         f"🚨 {what} · {look.badge}",
         f"About {numbers.usd(abs(about))} · {text(facts.get('trade', ''))}"
         if about is not None
         else "",
-        f"{why} · tries: {tries}",
+        why + (f" Tried {text(tries)} times." if tries not in {"0", "1"} else ""),
         _by_hand(facts, look),
         (
             f"I try again every {text(facts.get('repeat_s', '60'))} s."

@@ -415,6 +415,30 @@ def test_a_leg_without_a_price_makes_the_result_unknown() -> None:
     assert "HYPE result unknown after fees so far" in text
 
 
+def test_a_contract_without_entries_is_named_as_the_other_cards_name_it() -> None:
+    """SUI/USDT:USDT is how a library writes it, nobody else."""
+    why = "the excess could not be sold"
+    halt = Halt("binance:SUI/USDT:USDT", "a", TradingState.REDUCING, why, START)
+    health = Health(
+        at=START,
+        mode=Mode.PAPER,
+        trading=TradingState.ACTIVE,
+        halts=(halt,),
+        venues=(),
+        scanned_at=START,
+        scan_took=None,
+        outbox_waiting=0,
+        outbox_oldest=None,
+        open_trades=1,
+        started_at=START,
+        is_checking=False,
+    )
+
+    text = _text(health_card(health, LOOK))
+
+    assert "Binance SUI entries off: the excess could not be sold" in text
+
+
 def test_a_reason_says_a_venue_by_the_name_it_goes_by() -> None:
     """Okx, Mexc or Bitmart in a sentence look like a fault of the bot."""
     okx = replace(RULES[0], venue_id=VenueId("okx"), code="OK", title="OKX")
@@ -685,6 +709,7 @@ def test_a_naked_leg_says_what_to_do_by_hand() -> None:
         "🚨 NOT HEDGED: short 12.1 HYPE on Hyperliquid · 🧪 PAPER"
     )
     assert "Do now: on Hyperliquid buy 12.1 HYPE in HYPE, reduce-only." in text
+    assert "Outside the price band. Tried 3 times." in text
 
 
 def test_an_instruction_by_hand_counts_as_the_venue_does() -> None:

@@ -549,6 +549,9 @@ async def test_the_filter_keeps_pairs_with_one_venue(chat: Chat) -> None:
 
     assert shown.first_line.startswith("Best: WIF")
     assert "HYPE" not in shown.text
+    assert "⚡ Enter best" not in shown.labels, (
+        "it enters the best of all, not of these"
+    )
     assert (await chat.type("/top lt")).first_line == shown.first_line
     assert (await chat.type("/top hyp")).first_line.startswith("Best: HYPE")
 
