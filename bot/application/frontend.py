@@ -229,7 +229,10 @@ class Frontend:
     ) -> None:
         """Answer every tap, but of many messages that came too fast only one."""
         is_too_fast = refusal.reason is RefusalReason.TOO_FAST
-        says = trouble.refused_text(is_too_fast=is_too_fast, wait_s=refusal.wait_s)
+        is_typed = update.callback_query is None
+        says = trouble.refused_text(
+            is_too_fast=is_too_fast, wait_s=refusal.wait_s, is_typed=is_typed
+        )
         if update.callback_query is not None:
             await self._messenger.answer(update.callback_query.id, says)
             return

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 UNKNOWN_BUTTON = "Unknown button"
 VIEW_ONLY = "View only"
+VIEWER_WORKS = "You have /top /matrix /pos /health /help, and /halt in need."
 OLD_LIST = "Old list. This is a fresh one."
 ONE_MOMENT = "One moment, tap again"
 ALREADY_RUNNING = "Already running"
@@ -161,7 +162,8 @@ def _paused(error: errors.PausedError, look: Look) -> Words:
         if is_person
         else f"{what} {since}: {_ended(error.reason)}",
         f"Closing works. {_NOTHING}",
-        helps=("resume", "pos"),
+        # what the bot itself turned off does not come back by Resume
+        helps=("resume" if is_person else "health", "pos"),
     )
 
 
@@ -402,9 +404,13 @@ def not_yours(name: str) -> str:
     return f"Only {name or 'the person who asked'} can confirm this card"
 
 
-def refused_text(*, is_too_fast: bool, wait_s: int) -> str:
+def refused_text(*, is_too_fast: bool, wait_s: int, is_typed: bool = False) -> str:
     """Return what a known person hears when the gate stops him."""
-    return f"Too fast. Try again in {wait_s} s." if is_too_fast else VIEW_ONLY
+    if is_too_fast:
+        return f"Too fast. Try again in {wait_s} s."
+    return (
+        f"{VIEW_ONLY}: an owner can do this. {VIEWER_WORKS}" if is_typed else VIEW_ONLY
+    )
 
 
 def as_text(words: str) -> str:

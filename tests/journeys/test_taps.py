@@ -167,7 +167,7 @@ async def test_by_a_viewer_opening(house: House) -> None:
     await house.tap("1 KAITO", theirs, VERA)
     assert not [one for one in theirs.buttons if "Open" in one.label]
     assert await house.press(data_of(anna, "Open $"), theirs, VERA) == "View only"
-    assert (await house.say("/open KAITO", VERA)).text == "View only"
+    assert (await house.say("/open KAITO", VERA)).text.startswith("View only: ")
     assert await house.trades() == []
 
 
@@ -180,7 +180,7 @@ async def test_by_a_viewer_closing(house: House) -> None:
     assert not [one for one in theirs.buttons if "Close" in one.label]
     assert await house.press(data_of(anna, "Close both"), theirs, VERA) == "View only"
     for words in ("/close", "/pause", "/resume"):
-        assert (await house.say(words, VERA)).text == "View only"
+        assert (await house.say(words, VERA)).text.startswith("View only: ")
     assert (await house.trades())[0].state is TradeState.OPEN
     assert (await house.engine.health()).halts == ()
 

@@ -368,7 +368,11 @@ async def test_a_viewer_typing_a_trade_command_is_told_view_only(bot: Bot) -> No
     """Refusals are said, never swallowed."""
     bot.telegram.say(VERA, "/open HYPE")
 
-    assert "View only" in (await bot.telegram.wait_message(VERA, "View")).text
+    told = (await bot.telegram.wait_message(VERA, "View")).text
+    assert told == (
+        "View only: an owner can do this."
+        " You have /top /matrix /pos /health /help, and /halt in need."
+    )
 
 
 async def test_the_eleventh_command_in_a_minute_is_told_to_wait(

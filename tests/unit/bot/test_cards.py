@@ -439,6 +439,18 @@ def test_a_contract_without_entries_is_named_as_the_other_cards_name_it() -> Non
     assert "Binance SUI entries off: the excess could not be sold" in text
 
 
+@pytest.mark.parametrize(
+    ("reason", "label"), [("by you", "▶ Resume"), ("SUI is not hedged", "Health")]
+)
+def test_resume_is_offered_only_where_it_lifts_the_pause(
+    reason: str, label: str
+) -> None:
+    """What the bot itself turned off stays off however often Resume is pressed."""
+    card = trouble.trouble_card(LOOK, errors.PausedError(reason, START))
+
+    assert _labels(card) == [label, "Positions"]
+
+
 def test_a_reason_says_a_venue_by_the_name_it_goes_by() -> None:
     """Okx, Mexc or Bitmart in a sentence look like a fault of the bot."""
     okx = replace(RULES[0], venue_id=VenueId("okx"), code="OK", title="OKX")
