@@ -1,13 +1,13 @@
 """From a tap to two filled legs: the whole bot on the pretend accounts, timed.
 
 Everything is real but the venues, which answer after a fixed latency from a process of
-their own, and the chat, which has none.
+their own, and the chat, which has none. The receipts of Lighter and Extended prove no
+fill: their orders are looked up after it, which costs one more round trip.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import statistics
 import tempfile
 import time
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from bot.access import Pace
 from bot.settings import load_settings
 from bot.wiring import running
+from core.model.intent import IntentState
 from core.model.trade import TradeState
 from core.venues.http import VenueSession
 from sandbox.app import PRETEND_TOKEN
@@ -91,41 +92,14 @@ def _requests() -> Iterator[list[Sent]]:
             return await original(self, method, target, options, watch)
         finally:
             ended, venue = time.perf_counter(), self._entry.venue_id
-            noted.append(Sent(venue, target.path, began, ended, watch is not None))
+            is_order = watch is not None and method == "POST"
+            noted.append(Sent(venue, target.path, began, ended, is_order))
 
     VenueSession.send = timed  # type: ignore[method-assign]  # put back below
     try:
         yield noted
     finally:
         VenueSession.send = original  # type: ignore[method-assign]  # as it was
-
-
-class _Answers(logging.Handler):
-    """Notes when the last order's reply proved that all of it is filled."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.filled_at: float | None = None
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Look for the second leg of an entry."""
-        line = record.getMessage()
-        if ".2.entry." in line:
-            is_filled = line.endswith("event=all")
-            self.filled_at = time.perf_counter() if is_filled else None
-
-
-@contextmanager
-def _answers() -> Iterator[_Answers]:
-    log, answers = logging.getLogger("core.orders.desk"), _Answers()
-    level = log.level
-    log.addHandler(answers)
-    log.setLevel(logging.INFO)
-    try:
-        yield answers
-    finally:
-        log.removeHandler(answers)
-        log.setLevel(level)
 
 
 class _Person:
@@ -169,6 +143,19 @@ class _Person:
             await self.control("rate", token=COIN, venue=venue, hourly=hourly)
 
 
+async def _hedged(bot: Running) -> float:
+    """Return the moment at which the record holds the second leg's fill."""
+    journal: Any = bot.engine._parts.trades
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            for trade in await journal.trades_in_progress():
+                orders = await journal.intents_of(trade.trade_id)
+                filled = [one for one in orders if one.state is IntentState.FILLED]
+                if any(one.leg == 2 for one in filled):
+                    return time.perf_counter()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
 async def _until(bot: Running, state: TradeState) -> float:
     """Return the moment at which the newest trade is in a state."""
     trades = bot.engine._parts.trades
@@ -184,10 +171,9 @@ async def _enter(bot: Running, person: _Person, noted: list[Sent]) -> Entry:
     await bot.engine.scan_if_idle()
     card = await person.ask(f"/open {COIN}", f"Open {COIN}?")
     noted.clear()
-    with _answers() as answers:
-        tapped = await person.tap(card, "Open $")
-        opened = await _until(bot, TradeState.OPEN)
-    hedged = answers.filled_at or opened
+    tapped = await person.tap(card, "Open $")
+    hedged = await _hedged(bot)
+    await _until(bot, TradeState.OPEN)
     orders = sorted(each.began for each in noted if each.is_order)
     reads = [each for each in noted if not each.is_order and each.ended <= orders[0]]
     entry = Entry(

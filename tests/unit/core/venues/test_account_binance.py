@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -218,3 +219,35 @@ async def test_a_wrong_secret_is_a_refusal_that_shows_no_key(
         shown = f"{caught.value} {caught.value.detail} {reply}"
         assert "canary" not in shown
         assert house.account._client.apiKey not in shown
+
+
+async def test_margin_mode_and_leverage_are_set_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An entry waits for both, and one after the other would cost a round trip more."""
+    under_way: list[str] = []
+    both = asyncio.Event()
+
+    async def held(name: str) -> None:
+        under_way.append(name)
+        if len(under_way) == 2:
+            both.set()
+        await both.wait()
+
+    async def margin(_words: object) -> dict[str, object]:
+        await held("margin")
+        return {"code": 200}
+
+    async def gear(_words: object) -> dict[str, object]:
+        await held("leverage")
+        return {"leverage": 3}
+
+    async with sandboxed(VENUE, monkeypatch) as (house, _):
+        await house.account.prepare()
+        client = house.account._client
+        monkeypatch.setattr(client, "fapiPrivatePostMarginType", margin)
+        monkeypatch.setattr(client, "fapiPrivatePostLeverage", gear)
+
+        await house.account.set_leverage(house.instrument(), 3)
+
+    assert sorted(under_way) == ["leverage", "margin"]
