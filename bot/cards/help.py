@@ -43,12 +43,13 @@ _ENTRIES = {
 def start_card(look: Look, state: TradingState) -> Card:
     """Return the greeting; it starts nothing."""
     role = "owner: you may look and trade" if look.can_trade else "viewer: look only"
+    whose = "your" if look.can_trade else "an owner's"
     hello = f"Hello {text(look.viewer_name)}" if look.viewer_name else "Hello"
     return Card(
         html=lines(
             f"{hello}, {role} · {look.badge}",
             f"Entries are {_ENTRIES[state]}. Nothing starts by itself:"
-            " an order needs your tap on a confirm card.",
+            f" an order needs {whose} tap on a confirm card.",
         ),
         kind="start",
         card_id=look.card_id,
