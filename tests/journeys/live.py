@@ -34,6 +34,13 @@ STEP = timedelta(seconds=5)
 FORBIDDEN = ("builder", "integrator", "referr", "approve", "changepubkey")
 """No request may hold any of these words."""
 NAMES = tuple(str(venue_id) for venue_id in VENUES)
+PARTNERS = {
+    "binance": "hyperliquid",
+    "hyperliquid": "lighter",
+    "lighter": "extended",
+    "extended": "binance",
+}
+"""With whom a venue's faults are tried out."""
 LIVE = {
     name.removeprefix("CARRY_").lower(): value
     for name, value in live_environment().items()

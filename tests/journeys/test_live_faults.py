@@ -17,6 +17,7 @@ from core.model.trade import TradeState
 from core.model.units import LegSide
 from tests.journeys.live import (
     NAMES,
+    PARTNERS,
     check_books,
     exposure,
     live_house,
@@ -36,12 +37,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.journey
 
 OPEN, ABORTED = TradeState.OPEN, TradeState.ABORTED
-PARTNERS = {
-    "binance": "hyperliquid",
-    "hyperliquid": "lighter",
-    "lighter": "extended",
-    "extended": "binance",
-}
 
 
 @dataclass(frozen=True, slots=True)
