@@ -42,6 +42,8 @@ class Verb(StrEnum):
     RESUME = "g"
     FILTER = "f"
     SORT = "k"
+    FOREIGN = "i"
+    """Ignore the foreign position `arg` of the card."""
 
 
 @dataclass(frozen=True, slots=True)

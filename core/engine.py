@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from core.alerts import SpreadWatch
+    from core.execution.foreign import ForeignWatch
     from core.health import VenueMonitor
     from core.model.control import AlertDelivery
     from core.model.instrument import Availability, TokenRow
@@ -114,6 +115,7 @@ class EngineParts:
     monitor: VenueMonitor
     watch: SpreadWatch
     outages: OutageWatch
+    foreign: ForeignWatch
     quotes: Quotes
     reconciler: Reconciler
     accounts: Mapping[VenueId, TradingVenue]
@@ -159,6 +161,7 @@ class Engine:
     async def _check_at_start(self) -> None:
         await self._parts.reconciler.at_start()
         self._is_checking = False
+        await self._parts.foreign.check()
 
     async def looked(self) -> None:
         """Wait until the first look after the start is over, whatever it found."""
@@ -371,6 +374,7 @@ class Engine:
             balances=tuple(each for each in answers if each is not None),
             valued_at=self._parts.clock.now(),
             is_checking=self._is_checking,
+            foreign=self._parts.foreign.found(),
         )
 
     async def position(self, trade_id: TradeId) -> Position:
@@ -390,6 +394,21 @@ class Engine:
             return
         await self._parts.reconciler.book_funding()
         await self._parts.reconciler.check_positions()
+        await self._parts.foreign.check()
+
+    async def ignore_foreign(
+        self, venue_id: VenueId, symbol: str, quantity: Decimal, user_id: UserId
+    ) -> bool:
+        """Say no more of a position that is not ours, until its quantity changes.
+
+        False if it is gone or has another size by now.
+        """
+        is_done = await self._parts.foreign.ignore(venue_id, symbol, quantity)
+        if is_done:
+            detail = f"{venue_id} {symbol} {quantity:f}"
+            event = self._event(user_id, "ignored a foreign position", detail)
+            await self._parts.halts.log_event(event)
+        return is_done
 
     async def _value(self, trade: Trade) -> Position:
         rates = self._parts.scanner.rates

@@ -105,6 +105,11 @@ class Scanner:
         found = None if row is None else row.instruments.get(instrument.venue_id)
         return found is not None and found.symbol == instrument.symbol
 
+    def listed(self, venue_id: VenueId, symbol: str) -> Instrument | None:
+        """Return the contract of a symbol by the latest list, None if it is not."""
+        current = self.availability.current
+        return None if current is None else current.on_venue(venue_id).get(symbol)
+
     def absence(self, instrument: Instrument) -> AbsenceReason | None:
         """Return why a contract left its venue's list; None while it is there.
 

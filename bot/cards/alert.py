@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.callbacks import Verb
-from bot.cards import numbers
+from bot.cards import foreign, numbers
 from bot.cards.card import Card, Style
 from bot.cards.facts import items, moment, number
 from bot.cards.halt import halt_buttons
@@ -37,7 +37,14 @@ def alert_card(look: Look, alert: Alert) -> Card:
         kind="alert",
         card_id=look.card_id,
         rows=rows,
-        shown={"rows": pack_rows(pairs)},
+        shown={
+            "rows": pack_rows(pairs),
+            **(
+                foreign.alert_shown(alert.facts)
+                if alert.kind is AlertKind.FOREIGN_POSITION
+                else {}
+            ),
+        },
         is_silent=alert.is_silent,
     )
 
@@ -186,6 +193,13 @@ def _halted(facts: Facts, look: Look) -> Parts:
     return html, halt_buttons(look), []
 
 
+def _foreign(facts: Facts, look: Look) -> Parts:
+    can_ignore = look.can_trade and foreign.alert_shown(facts)
+    ignore = [look.button("Ignore", Verb.FOREIGN, "0")] if can_ignore else []
+    rest = look.button("Positions", Verb.SCREEN, "pos")
+    return foreign.alert_words(facts, look), rows_of([*ignore, rest]), []
+
+
 def _state_buttons(look: Look) -> tuple[tuple[Button, ...], ...]:
     return rows_of(
         [
@@ -202,4 +216,5 @@ _OTHERS: Mapping[AlertKind, Callable[[Facts, Look], Parts]] = {
     AlertKind.VENUE_BACK: _venue_back,
     AlertKind.STRANGER: _stranger,
     AlertKind.PAUSED: _paused,
+    AlertKind.FOREIGN_POSITION: _foreign,
 }

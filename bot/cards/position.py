@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bot.callbacks import Verb
-from bot.cards import numbers
+from bot.cards import foreign, numbers
 from bot.cards.card import Card, Style
 from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
 from bot.cards.legs import leg_table
@@ -45,13 +45,18 @@ def positions_card(portfolio: Portfolio, look: Look, view: PositionsView) -> Car
         _list_table(page_rows, start, look) if page_rows else "",
         _list_foot(portfolio, look) if page_rows else "",
         _free(portfolio.balances, look),
+        foreign.section(portfolio.foreign, look),
     )
     return Card(
         html=html,
         kind="positions",
         card_id=look.card_id,
-        rows=_list_buttons((page_rows, start), look, (page, count), view),
+        rows=rows_of(
+            *grid(foreign.buttons(portfolio.foreign, look), per_row=2),
+            *_list_buttons((page_rows, start), look, (page, count), view),
+        ),
         shown={
+            **foreign.pack(portfolio.foreign),
             "page": str(page),
             "closing": "yes" if view.is_closing else "",
             "rows": pack_rows(

@@ -13,6 +13,7 @@ from bot.wiring.looking import open_readers, scanner_over
 from core.alerts import SpreadWatch
 from core.engine import Engine, EngineFacts, EngineParts
 from core.execution import Execution, World
+from core.execution.foreign import ForeignWatch
 from core.health import VenueMonitor
 from core.limits import Caps, Limits
 from core.model.control import Event, Halt, TradingState
@@ -163,6 +164,14 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         monitor=monitor,
         watch=SpreadWatch(memory=memory, outbox=ground.outbox),
         outages=OutageWatch(monitor=monitor, memory=memory, outbox=ground.outbox),
+        foreign=ForeignWatch(
+            venues=accounts.watched,
+            trades=journal,
+            memory=memory,
+            outbox=ground.outbox,
+            clock=clock,
+            listed=scanner.listed,
+        ),
         quotes=quotes,
         reconciler=Reconciler(execution=execution, outbox=ground.outbox),
         accounts=accounts.all,

@@ -58,6 +58,8 @@ class AlertKind(StrEnum):
     |                | `not_started`, `entries` (active/reducing/halted),              |
     |                | `entries_since`, `entries_reason`; `items`: JSON list with      |
     |                | `trade`, `base`, `was`, `now` (states), `decide_by` or `note`   |
+    | FOREIGN_       | `venue`, `symbol`, `name` (token), `quantity` (base, signed);   |
+    | POSITION       | not of a trade, so without the facts above                      |
     """
 
     PROGRESS = "progress"
@@ -76,6 +78,7 @@ class AlertKind(StrEnum):
     STRANGER = "stranger"
     RESTARTED = "restarted"
     PAUSED = "paused"
+    FOREIGN_POSITION = "foreign_position"
 
 
 @dataclass(frozen=True, slots=True)

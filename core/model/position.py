@@ -93,6 +93,20 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignPosition:
+    """A position on a venue of ours that no pair of ours explains."""
+
+    venue_id: VenueId
+    symbol: str
+    name: str
+    """Token, or the venue's name for a contract that is not listed here."""
+    quantity_base: Decimal
+    """Signed: positive is long."""
+    is_ignored: bool = False
+    """A person said so, for this quantity."""
+
+
+@dataclass(frozen=True, slots=True)
 class Portfolio:
     """All open positions and the venues' balances."""
 
@@ -101,3 +115,5 @@ class Portfolio:
     valued_at: datetime
     is_checking: bool = False
     """True while start-up reconciliation runs."""
+    foreign: tuple[ForeignPosition, ...] = ()
+    """What the venues hold that is not ours; never touched."""

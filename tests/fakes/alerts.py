@@ -140,5 +140,11 @@ ALERT_FACTS: dict[AlertKind, dict[str, str]] = {
     },
     AlertKind.VENUE_BACK: {"venue": "lighter", "since": START.isoformat()},
     AlertKind.STRANGER: {"user_id": "99"},
+    AlertKind.FOREIGN_POSITION: {
+        "venue": "hyperliquid",
+        "symbol": "HYPE/USDC:USDC",
+        "name": "HYPE",
+        "quantity": "3.5",
+    },
     AlertKind.PAUSED: {"reason": "Telegram does not answer", "advice": "Look."},
 }

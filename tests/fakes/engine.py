@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     )
     from core.model.market import FundingSnapshot
     from core.model.opportunity import Skip
+    from core.model.position import ForeignPosition
     from core.model.units import (
         VenueId,
     )
@@ -309,6 +310,7 @@ class ScriptedEngine(Engine):
     halts: tuple[Halt, ...] = ()
     owners_told: bool = False
     """Whether the last halt was told to the owners."""
+    foreign: tuple[ForeignPosition, ...] = ()
     wishes: Preferences = field(
         default_factory=lambda: Preferences(FACTS.alert_spread_per_hour)
     )
@@ -522,11 +524,28 @@ class ScriptedEngine(Engine):
                 for venue_id in ALL_VENUES
             ),
             valued_at=now,
+            foreign=self.foreign,
         )
 
     async def position(self, trade_id: TradeId) -> Position:
         """Return one trade."""
         return value_of(self._trade(trade_id), self.clock.now())
+
+    async def ignore_foreign(
+        self, venue_id: VenueId, symbol: str, quantity: Decimal, user_id: UserId
+    ) -> bool:
+        """Ignore a position that is there with this quantity."""
+        del user_id
+        wanted = (venue_id, symbol, quantity)
+        is_there = [
+            (one.venue_id, one.symbol, one.quantity_base) == wanted
+            for one in self.foreign
+        ]
+        self.foreign = tuple(
+            replace(one, is_ignored=one.is_ignored or same)
+            for one, same in zip(self.foreign, is_there, strict=True)
+        )
+        return any(is_there)
 
     async def pause(self, user_id: UserId) -> bool:
         """Set the halt of a pause."""

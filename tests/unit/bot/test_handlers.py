@@ -18,6 +18,7 @@ from core import errors
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import AlertDelivery, Halt, TradingState
 from core.model.instrument import AbsenceReason, LeftOut
+from core.model.position import ForeignPosition
 from core.model.trade import TradeState
 from core.model.units import Base, MessageId, TradeId
 from tests.fakes.chat import ANNA, BERT, VERA, Chat, Message
@@ -886,6 +887,48 @@ async def test_a_refusal_while_halted_names_the_halt(chat: Chat) -> None:
     assert card.first_line.startswith("Everything is halted by you since 21:52 UTC")
 
 
+# --- what is not ours -----------------------------------------------------------------
+
+
+STRANGE = ForeignPosition(BINANCE, "HYPE/USDT:USDT", "HYPE", Decimal("-3.5"))
+
+
+async def test_what_is_not_ours_is_listed_and_ignored_at_that_size(chat: Chat) -> None:
+    """A position of the owner's own must not be nagged about for ever."""
+    chat.engine.foreign = (STRANGE,)
+    card = await chat.type("/pos")
+    assert "Binance: short 3.5 HYPE" in card.text
+
+    after = await chat.tap(card, "Ignore BN HYPE")
+
+    assert "short 3.5" not in after.text
+    assert "1 ignored by you, not shown" in after.text
+
+
+async def test_a_position_that_changed_is_not_ignored_by_an_old_button(
+    chat: Chat,
+) -> None:
+    """The person agreed to 3.5, not to what is there now."""
+    chat.engine.foreign = (STRANGE,)
+    card = await chat.type("/pos")
+    chat.engine.foreign = (replace(STRANGE, quantity_base=Decimal(-70)),)
+
+    after = await chat.tap(card, "Ignore BN HYPE")
+
+    assert chat.toast == "It is gone or has another size by now."
+    assert "Binance: short 70 HYPE" in after.text
+
+
+async def test_a_viewer_sees_what_is_not_ours_but_cannot_ignore_it(chat: Chat) -> None:
+    """Silence about a position is the owners' decision."""
+    chat.engine.foreign = (STRANGE,)
+
+    card = await chat.type("/pos", VERA)
+
+    assert "Binance: short 3.5 HYPE" in card.text
+    assert all(one.tap.verb is not Verb.FOREIGN for one in card.buttons)
+
+
 # --- routes ---------------------------------------------------------------------------
 
 
@@ -967,6 +1010,7 @@ async def test_every_button_of_every_card_leads_somewhere(chat: Chat) -> None:
     """Every card ends in an answer, whatever an owner presses."""
     for base, trade_id in (("HYPE", "trade900"), ("WIF", "trade901")):
         _hold(chat, base, trade_id)
+    chat.engine.foreign = (STRANGE,)
     crawler = Crawler(chat, ANNA)
 
     for typed in START_SCREENS:
