@@ -38,6 +38,8 @@ STARTUP_KEY = "startup"
 TROUBLE_KEY = "trouble"
 """Key of the halt of a venue that failed too often lately."""
 TROUBLE_LASTS = timedelta(minutes=30)
+REFUSED_KEY = "refused:"
+"""Begins the key of the halt that a venue's own answer set; its code follows."""
 FIRST_COOLDOWN = timedelta(minutes=30)
 LONGEST_COOLDOWN = timedelta(hours=24)
 LIMIT_ROOM = Decimal("1.01")
@@ -47,6 +49,53 @@ _STRICTNESS = {
     TradingState.REDUCING: 1,
     TradingState.HALTED: 2,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Consequence:
+    """What an answer of a venue means for all other orders to it."""
+
+    state: TradingState
+    why: str
+    lasts: timedelta
+    """At least; it ends with the first read that the venue answers afterwards."""
+
+
+_CONSEQUENCES = {
+    "rate_limit": _Consequence(
+        TradingState.REDUCING, "asked us to slow down", timedelta(seconds=10)
+    ),
+    "banned": _Consequence(
+        TradingState.HALTED,
+        "shut us out for a while, for asking too much",
+        timedelta(minutes=2),
+    ),
+    "key": _Consequence(TradingState.HALTED, "refused our key", timedelta(minutes=10)),
+    "position_mode": _Consequence(
+        TradingState.REDUCING,
+        "is not set to one position per contract",
+        TROUBLE_LASTS,
+    ),
+    "reduce_only": _Consequence(
+        TradingState.REDUCING, "refused an order that only reduces", TROUBLE_LASTS
+    ),
+}
+"""By our word for the refusal; any other concerns its own order alone."""
+_HEDGING = frozenset({Purpose.ENTRY, Purpose.TOPUP})
+
+
+def is_over(halt: Halt, now: datetime) -> bool:
+    """Tell whether a halt that a venue caused may end once the venue answers."""
+    if halt.key == TROUBLE_KEY:
+        return now - halt.since >= TROUBLE_LASTS
+    if halt.key == STARTUP_KEY:
+        return True
+    found = _CONSEQUENCES.get(halt.key.removeprefix(REFUSED_KEY))
+    return (
+        halt.key.startswith(REFUSED_KEY)
+        and found is not None
+        and now - halt.since >= found.lasts
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +243,21 @@ class Limits:
         """Count an entry undone because of a venue: the second in 1 h stops entries."""
         why = "two entries had to be undone within an hour"
         await self._note(venue_id, why, most=2, within=timedelta(hours=1))
+
+    async def note_refusal(self, intent: OrderIntent, code: str) -> None:
+        """Halt a venue whose refusal would meet every other order too.
+
+        A venue that is only busy may still hedge a pair whose first leg is filled.
+        """
+        found = _CONSEQUENCES.get(code)
+        is_second = intent.leg == 2 and intent.purpose in _HEDGING  # noqa: PLR2004 - the second leg
+        if found is None or (code == "rate_limit" and is_second):
+            return
+        venue_id, now = intent.venue_id, self._clock.now()
+        why = f"{venue_id} {found.why}"
+        halt = Halt(venue_id, f"{REFUSED_KEY}{code}", found.state, why, now)
+        event = Event(now, "engine", f"halt {venue_id} {found.state.value}", why)
+        await self._halts.set_halt(halt, event)
 
     async def _note(
         self, venue_id: VenueId, why: str, *, most: int, within: timedelta

@@ -19,8 +19,8 @@ from core.errors import StorageError
 from core.execution import endings, facts, income
 from core.execution.live import NotYet, doubted
 from core.execution.sizing import ZERO, booked, is_level, zeros
-from core.execution.world import RaceLostError, attention_key
-from core.limits import STARTUP_KEY, TROUBLE_KEY, TROUBLE_LASTS
+from core.execution.world import RaceLostError, attention_key, stopped_key
+from core.limits import STARTUP_KEY, is_over
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import GLOBAL_SCOPE, Event, Halt, TradingState
 from core.model.trade import TradeState
@@ -135,8 +135,9 @@ class Reconciler:
         }
         for trade in flagged.values():
             await self._world.halt_instruments(trade, trade.attention or "")
+        kept = {*flagged, *(stopped_key(each.trade_id) for each in flagged.values())}
         for halt in await self._world.halts.halts():
-            if halt.key.startswith(attention_key("")) and halt.key not in flagged:
+            if halt.key.startswith(attention_key("")) and halt.key not in kept:
                 now = self._world.clock.now()
                 event = Event(now, "engine", f"lift {halt.scope}", halt.key)
                 await self._world.halts.clear_halt(halt.scope, halt.key, event)
@@ -342,10 +343,9 @@ class Reconciler:
 
     async def _welcome_back(self) -> None:
         """Lift the halts of venues that answer again, or whose trouble is over."""
-        over = self._world.clock.now() - TROUBLE_LASTS
+        now = self._world.clock.now()
         for halt in await self._world.halts.halts():
-            is_over = halt.key == TROUBLE_KEY and halt.since <= over
-            if halt.scope == GLOBAL_SCOPE or not (halt.key == STARTUP_KEY or is_over):
+            if halt.scope == GLOBAL_SCOPE or not is_over(halt, now):
                 continue
             venue = self._world.venues.get(VenueId(halt.scope))
             if venue is None or await asked(venue.positions()) is not None:

@@ -20,7 +20,7 @@ from core.model.intent import (
     OrderIntent,
     can_advance,
 )
-from core.model.order import Uncertain
+from core.model.order import Rejected, Uncertain
 from core.orders import evidence
 from core.orders.evidence import Verdict
 from core.orders.identity import Slot, client_order_id
@@ -182,11 +182,12 @@ class Orders:
         return await asyncio.shield(task)
 
     async def _send(self, trade: Trade, intent: OrderIntent) -> OrderIntent:
-        verdict, is_unclear = await self._refusal(intent), False
+        verdict, is_unclear, code = await self._refusal(intent), False, None
         if verdict is None:
             self._touch(intent)
             reply = await self._submit(trade, intent)
             is_unclear = isinstance(reply, Uncertain)
+            code = reply.code if isinstance(reply, Rejected) else None
             verdict = evidence.of_reply(intent, reply)
         log.info(
             "order answered intent=%s venue=%s client_order_id=%s event=%s",
@@ -196,6 +197,8 @@ class Orders:
             verdict.event.value,
         )
         sent = await self._record(intent, verdict)
+        if code is not None:
+            await self._note_refusal(sent, code)
         # a receipt is a clear answer, also where the fill is told later
         if is_unclear and not sent.state.is_terminal:
             await self._note_unknown(sent)
@@ -204,6 +207,12 @@ class Orders:
     async def _note_unknown(self, intent: OrderIntent) -> None:
         try:
             await self._limits.note_unknown(intent.venue_id)
+        except StorageError:
+            log.exception("halt not written venue=%s", intent.venue_id)
+
+    async def _note_refusal(self, intent: OrderIntent, code: str) -> None:
+        try:
+            await self._limits.note_refusal(intent, code)
         except StorageError:
             log.exception("halt not written venue=%s", intent.venue_id)
 

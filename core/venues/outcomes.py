@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NOT_SENT: Final = "not_sent"
 RATE_LIMIT: Final = "rate_limit"
+BANNED: Final = "banned"
 CLOCK: Final = "clock"
 
 _REFUSALS: Final = (
@@ -37,6 +38,8 @@ _REFUSALS: Final = (
 )
 """Classes that a refusal on the list must have as well."""
 _TRANSPORT: Final = (aiohttp.ClientError, OSError, TimeoutError)
+_SHUT_OUT: Final = 418
+"""Binance answers so to an address that went on asking after 429."""
 _SUCCESS: Final = range(200, 300)
 _SHOWN: Final = 120
 
@@ -107,6 +110,8 @@ def judge(attempt: Attempt, table: RefusalTable) -> SubmitResult:
 def _refused(attempt: Attempt, table: RefusalTable) -> SubmitResult | None:
     """Return what an error in the answer proves, None where there is no error."""
     if attempt.status in SLOW_DOWN and attempt.is_own_body:
+        if attempt.status == _SHUT_OUT:
+            return Rejected(BANNED, "shut us out for a while", was_sent=True)
         return Rejected(RATE_LIMIT, "asked us to slow down", was_sent=True)
     if attempt.refusal is None:
         return None

@@ -18,6 +18,7 @@ from core.limits import (
 from core.model.control import GLOBAL_SCOPE, HALT_KEY, Cooldown, Halt, TradingState
 from core.model.intent import Purpose
 from core.model.trade import TradeState
+from tests.fakes.account import Answer, Reply
 from tests.fakes.objects import BINANCE, HYPERLIQUID
 from tests.fakes.runtime import START
 from tests.fakes.stage import CAPS, Stage
@@ -239,3 +240,66 @@ async def test_a_venues_trouble_is_forgotten_after_half_an_hour() -> None:
 
     assert early is TradingState.REDUCING
     assert await stage.world.limits.state(BINANCE, SOL) is TradingState.ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "minutes"),
+    [
+        ("rate_limit", TradingState.REDUCING, 1),
+        ("banned", TradingState.HALTED, 2),
+        ("key", TradingState.HALTED, 10),
+        ("position_mode", TradingState.REDUCING, 30),
+        ("reduce_only", TradingState.REDUCING, 30),
+    ],
+)
+async def test_a_refusal_that_would_meet_every_order_halts_its_venue(
+    code: str, state: TradingState, minutes: int
+) -> None:
+    """One refused entry is enough; the halt ends by time once the venue answers."""
+    stage = Stage()
+    stage.first.answers.append(Answer(Reply.REJECT, code=code))
+    await stage.open()
+    (halted,) = stage.journal.halt_rows.values()
+
+    await stage.clock.advance(halted.since + timedelta(minutes=minutes) - START)
+    stage.first.fails = lambda _: True
+    await stage.play(stage.reconciler.check_positions())
+    while_silent = await stage.world.limits.state(BINANCE, SOL)
+    stage.first.fails = lambda _: False
+    await stage.play(stage.reconciler.check_positions())
+
+    assert (halted.scope, halted.state) == (BINANCE, state)
+    assert halted.reason.startswith("binance ")
+    assert while_silent is state
+    assert await stage.world.limits.state(BINANCE, SOL) is TradingState.ACTIVE
+
+
+async def test_a_refused_key_is_not_forgotten_after_nine_minutes() -> None:
+    """A read that works says little about the right to trade."""
+    stage = Stage()
+    await stage.world.limits.note_refusal(ORDER, "key")
+
+    await stage.clock.advance(timedelta(minutes=9))
+    await stage.play(stage.reconciler.check_positions())
+
+    assert await stage.world.limits.state(ORDER.venue_id, SOL) is TradingState.HALTED
+
+
+@pytest.mark.parametrize("code", ["margin", "min_notional", "price_band", "not_sent"])
+async def test_a_refusal_of_one_order_alone_halts_nothing(code: str) -> None:
+    """Too little margin for this size says nothing about the next one."""
+    stage = Stage()
+
+    await stage.world.limits.note_refusal(ORDER, code)
+
+    assert not stage.journal.halt_rows
+
+
+async def test_a_busy_venue_may_still_hedge_a_filled_first_leg() -> None:
+    """Waiting a few seconds costs less than selling the first leg again."""
+    stage = Stage()
+    second = replace(ORDER, leg=2, purpose=Purpose.ENTRY)
+
+    await stage.world.limits.note_refusal(second, "rate_limit")
+
+    assert not stage.journal.halt_rows

@@ -150,7 +150,7 @@ def test_a_duplicate_id_means_that_an_earlier_copy_arrived() -> None:
         ),
         (
             seen(status=418, is_own_body=True, error=ccxt.DDoSProtection("x")),
-            "rate_limit",
+            "banned",
         ),
     ],
 )
