@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.model.trade import TradeState
-from tests.journeys.house import ANNA, BEN, STRANGER, VERA
+from tests.journeys.house import ANNA, BEN, HASTE, STRANGER, VERA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,6 +171,7 @@ async def test_a_thousand_hostile_or_duplicate_taps_make_one_entry(
     wanted = await house.say("/open KAITO")
     unwanted = await house.say("/open APT")
     group = telegram.create_group("friends", [ANNA, BEN, VERA, *STRANGERS], by=ANNA)
+    house.clock.hurry(1)
     storm = Storm(house, wanted, unwanted, group, random.Random(SEED))
     await house.settle()
     calls_before = len(telegram.calls)
@@ -179,6 +180,7 @@ async def test_a_thousand_hostile_or_duplicate_taps_make_one_entry(
         for _ in range(start, start + BATCH):
             storm.blow()
         await house.settle()
+    house.clock.hurry(HASTE)
     await house.rest()
     for tap in storm.repeated:
         house.forgive(tap)

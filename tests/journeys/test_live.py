@@ -47,11 +47,11 @@ def live_house(folder: Path, **more: Any) -> AbstractAsyncContextManager[House]:
     return open_house(folder, **{**LIVE, "mode": "live", **more})
 
 
-def lean(box: SandboxServer, long: str, short: str) -> None:
+def lean(box: SandboxServer, long: str, short: str, coin: str = COIN) -> None:
     """Make one pair of one token the best there is."""
     rates = {long: Decimal("-0.0004"), short: Decimal("0.0004")}
     for venue in NAMES:
-        box.world.set_rate(COIN, venue, rates.get(venue, FLAT))
+        box.world.set_rate(coin, venue, rates.get(venue, FLAT))
 
 
 async def booked_usd(house: House, trade: Trade, venue: VenueId) -> Decimal:
@@ -235,7 +235,9 @@ async def test_with_a_pair_open_it_starts_keeps_entries_off_and_closes(
 
         words = "Entries are paused: Binance key may withdraw"
         await house.until(lambda: find(house, words))
-        refused = await house.say(f"/open {COIN} 300")
+        lean(house.box, "hyperliquid", "binance", "ETH")
+        await house.scan()
+        refused = await house.say("/open ETH 300")
         assert refused.text.startswith("Entries are paused")
         await house.leave()
         assert (await house.trades())[0].state is TradeState.CLOSED
