@@ -23,7 +23,7 @@ from core.model.control import (
 from core.model.intent import Purpose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
     from datetime import datetime
 
     from core.model.intent import OrderIntent
@@ -157,8 +157,16 @@ def next_cooldown(previous: Cooldown | None, trade: Trade, now: datetime) -> Coo
 class Limits:
     """Answers whether an order or an entry may go now."""
 
-    def __init__(self, *, halts: Halts, clock: Clock, caps: Caps) -> None:
+    def __init__(
+        self,
+        *,
+        halts: Halts,
+        clock: Clock,
+        caps: Caps,
+        check_clock: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._halts, self._clock, self.caps = halts, clock, caps
+        self._check_clock = check_clock
         self._incidents: dict[tuple[VenueId, str], list[datetime]] = {}
 
     async def state(
@@ -248,7 +256,10 @@ class Limits:
         """Halt a venue whose refusal would meet every other order too.
 
         A venue that is only busy may still hedge a pair whose first leg is filled.
+        A refused time has our clock compared with every venue's before anything else.
         """
+        if code == "clock" and self._check_clock is not None:
+            await self._check_clock()
         found = _CONSEQUENCES.get(code)
         is_second = intent.leg == 2 and intent.purpose in _HEDGING  # noqa: PLR2004 - the second leg
         if found is None or (code == "rate_limit" and is_second):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from core.execution import Execution
+    from core.execution.clocks import ClockWatch
     from core.execution.live import Agreed
     from core.execution.sizing import Docket
     from core.model.trade import Trade
@@ -81,9 +82,11 @@ class StartSummary:
 class Reconciler:
     """Compares our record with the venues, at start and ever after."""
 
-    def __init__(self, *, execution: Execution, outbox: Outbox) -> None:
+    def __init__(
+        self, *, execution: Execution, outbox: Outbox, clocks: ClockWatch | None = None
+    ) -> None:
         self._execution, self._world = execution, execution.world
-        self._outbox = outbox
+        self._outbox, self._clocks = outbox, clocks
         self._started_at = self._world.clock.now()
 
     # --- start ------------------------------------------------------------------------
@@ -107,6 +110,8 @@ class Reconciler:
 
     async def _checked(self) -> StartSummary:
         await self.hold_entries()
+        if self._clocks is not None:
+            await self._clocks.check()
         was = await self._world.trades.trades_in_progress()
         await self._align_halts(was)
         silent = await self._silent_venues()
@@ -223,6 +228,8 @@ class Reconciler:
             if trade.state.is_terminal and trade.created_at >= since:
                 await self._guarded(self._check_ended(trade), trade)
         await self._welcome_back()
+        if self._clocks is not None:
+            await self._clocks.tick()
 
     async def _guarded(self, work: Awaitable[None], trade: Trade) -> None:
         try:

@@ -13,6 +13,7 @@ from bot.wiring.looking import open_readers, scanner_over
 from core.alerts import SpreadWatch
 from core.engine import Engine, EngineFacts, EngineParts
 from core.execution import Execution, World
+from core.execution.clocks import ClockWatch
 from core.execution.foreign import ForeignWatch
 from core.health import VenueMonitor
 from core.limits import Caps, Limits
@@ -122,9 +123,11 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         settings, ground.readers, monitor, store, clock, ground.nursery
     )
     accounts = await _accounts(ground, scanner)
+    clocks = _clocks(ground, accounts)
     limits = Limits(
         halts=journal,
         clock=clock,
+        check_clock=clocks.check,
         caps=Caps(
             max_open_trades=settings.max_open_trades,
             max_trade_usd=settings.max_trade_usd,
@@ -173,7 +176,7 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
             listed=scanner.listed,
         ),
         quotes=quotes,
-        reconciler=Reconciler(execution=execution, outbox=ground.outbox),
+        reconciler=Reconciler(execution=execution, outbox=ground.outbox, clocks=clocks),
         accounts=accounts.all,
         plans=journal,
         trades=journal,
@@ -182,6 +185,12 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         outbox=ground.outbox,
     )
     return Engine(parts), accounts
+
+
+def _clocks(ground: Ground, accounts: Accounts) -> ClockWatch:
+    """Return the comparison of clocks; pretend venues' clocks may jump."""
+    compared = {} if ground.settings.is_sandbox else accounts.live
+    return ClockWatch(accounts=compared, halts=ground.journal, clock=ground.clock)
 
 
 def _facts(ground: Ground) -> EngineFacts:

@@ -1,0 +1,100 @@
+"""The venues' clocks in; everything halted while ours is wrong by a second or more.
+
+An order's expiry is a moment by our clock: with a wrong one a late order may still be
+taken, or every order is refused. Venues that show no time are not compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from core.errors import VenueError
+from core.model.control import GLOBAL_SCOPE, Event, Halt, TradingState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.model.units import VenueId
+    from core.ports import AccountInspector, Clock, Halts
+
+log = logging.getLogger(__name__)
+
+CLOCK_KEY = "clock"
+"""Key of the halt while our clock is wrong."""
+TOLERATED = timedelta(seconds=1)
+EVERY = timedelta(minutes=10)
+ANSWER_WITHIN_S = 2
+
+
+class ClockWatch:
+    """Compares our clock with the venues' and halts everything while it is wrong."""
+
+    def __init__(
+        self,
+        *,
+        accounts: Mapping[VenueId, AccountInspector],
+        halts: Halts,
+        clock: Clock,
+    ) -> None:
+        self._accounts, self._halts, self._clock = accounts, halts, clock
+        self._checked_at: float | None = None
+
+    async def tick(self) -> None:
+        """Compare again when ten minutes are over, or a wrong clock may be set now."""
+        last, now = self._checked_at, self._clock.monotonic()
+        if last is None or now - last >= EVERY.total_seconds() or await self._held():
+            await self.check()
+
+    async def check(self) -> None:
+        """Ask every venue at once; halt or lift. No answer at all changes nothing.
+
+        Raises:
+            StorageError: nothing is changed.
+        """
+        self._checked_at = self._clock.monotonic()
+        async with asyncio.TaskGroup() as group:
+            asking = {
+                venue_id: group.create_task(_offset(account))
+                for venue_id, account in self._accounts.items()
+            }
+        told = {venue_id: task.result() for venue_id, task in asking.items()}
+        known = {each: offset for each, offset in told.items() if offset is not None}
+        if not known:
+            return
+        worst = max(known, key=lambda venue_id: abs(known[venue_id]))
+        if abs(known[worst]) >= TOLERATED:
+            await self._halt(worst, known[worst])
+        elif await self._held():
+            event = Event(self._clock.now(), "engine", "lift clock")
+            await self._halts.clear_halt(GLOBAL_SCOPE, CLOCK_KEY, event)
+
+    async def _held(self) -> bool:
+        return any(halt.key == CLOCK_KEY for halt in await self._halts.halts())
+
+    async def _halt(self, venue_id: VenueId, offset: timedelta) -> None:
+        if await self._held():
+            return
+        seconds = abs(offset.total_seconds())
+        side = "behind" if offset > timedelta(0) else "ahead of"
+        why = (
+            f"this machine's clock is {seconds:.1f} s {side} that of {venue_id};"
+            " set it, I look again every half minute"
+        )
+        now = self._clock.now()
+        halt = Halt(GLOBAL_SCOPE, CLOCK_KEY, TradingState.HALTED, why, now)
+        await self._halts.set_halt(halt, Event(now, "engine", "halt clock", why))
+
+
+async def _offset(account: AccountInspector) -> timedelta | None:
+    """Return how far a venue's clock is ahead, None if it does not tell in time."""
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            return await account.clock_offset()
+    except (VenueError, TimeoutError) as error:
+        log.warning("clock not read venue=%s: %s", account.venue_id, error)
+    except Exception:  # an adapter's surprise says nothing about the time
+        log.exception("clock not read venue=%s", account.venue_id)
+    return None
