@@ -98,6 +98,7 @@ class Hall(Arena):
             accounts=self.accounts,
             outbox=MemoryOutbox(self.journal),
             scanner=scanner,
+            foreign=SimpleNamespace(found=tuple),
         )
         return Engine(cast("EngineParts", parts))
 
