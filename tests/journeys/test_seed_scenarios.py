@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import logging
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
