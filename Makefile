@@ -31,7 +31,7 @@ run: $(VENV)/ready ## the bot, as your .env says
 	@$(BIN)/carrybot run
 
 test: $(VENV)/ready-dev ## every test
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: $(VENV)/ready-dev ## format, lint, types, import contracts, tests
 	$(BIN)/ruff format --check .
