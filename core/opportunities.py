@@ -2,6 +2,10 @@
 
 Per token: long the lowest hourly rate, short the highest, among instruments that are
 liquid and whose unit prices agree. The spread is signed and never made positive.
+
+Each gate is one function that returns the skip it ends in, or None; the three tables
+below name them in the order they are asked. Ranking, quotes and `/why` walk the same
+tables, so a gate that is added here is heard of everywhere.
 """
 
 from __future__ import annotations
@@ -14,14 +18,25 @@ from core.model.instrument import TokenStatus
 from core.model.opportunity import Opportunity, Skip, SkipReason, prices_agree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from decimal import Decimal
 
     from core.model.instrument import TokenRow
     from core.model.market import FundingSnapshot
     from core.model.units import Base, VenueId
 
-__all__ = ["Gates", "best_pair", "judge", "prices_agree", "rank"]
+__all__ = [
+    "Gates",
+    "best_pair",
+    "chosen_pair",
+    "judge",
+    "match_refusal",
+    "pair_refusal",
+    "prices_agree",
+    "rank",
+    "side_refusal",
+    "venues_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +49,9 @@ class Gates:
     allows_unknown_volume: bool
 
 
+if TYPE_CHECKING:
+    SideGate = Callable[[FundingSnapshot, Gates], Skip | None]
+    PairGate = Callable[[Opportunity, Gates], Skip | None]
 Ranking = tuple[tuple[Opportunity, ...], tuple[Skip, ...]]
 
 
@@ -65,22 +83,9 @@ def judge(
     skips.extend(mismatches)
     if pair is None:
         return None, tuple(skips)
-    if pair.spread_per_hour < gates.min_spread_per_hour:
-        detail = (
-            f"{pair.spread_per_hour * 100:.5f}% per hour between"
-            f" {pair.long.instrument.venue_id} and {pair.short.instrument.venue_id},"
-            f" {gates.min_spread_per_hour * 100:.5f}% wanted"
-        )
-        spread = pair.spread_per_hour
-        skips.append(
-            Skip(
-                row.base,
-                SkipReason.BELOW_MIN_SPREAD,
-                detail,
-                spread_per_hour=spread,
-            )
-        )
-        return None, tuple(skips)
+    refusal = _first(WORTH_GATES, pair, gates)
+    if refusal is not None:
+        return None, (*skips, refusal)
     return pair, tuple(skips)
 
 
@@ -91,12 +96,93 @@ def chosen_pair(
 
     Its spread is not judged: the person sees it.
     """
-    refusals = (_refusal(side, gates) for side in (long, short))
+    refusals = (side_refusal(side, gates) for side in (long, short))
     refused = next((each for each in refusals if each is not None), None)
     if refused is not None:
         return refused
     pair = Opportunity(long.instrument.base, long, short)
-    return pair if _prices_agree(long, short) else _mismatch(pair)
+    return match_refusal(pair, gates) or pair
+
+
+# --- gates ----------------------------------------------------------------------------
+
+
+def side_refusal(snapshot: FundingSnapshot, gates: Gates) -> Skip | None:
+    """Return the first gate that one side fails, None if it passes all."""
+    for gate in SIDE_GATES:
+        refusal = gate(snapshot, gates)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def match_refusal(pair: Opportunity, gates: Gates) -> Skip | None:
+    """Return why two usable sides are no pair at all, whatever they pay."""
+    return _first(MATCH_GATES, pair, gates)
+
+
+def pair_refusal(pair: Opportunity, gates: Gates) -> Skip | None:
+    """Return the first gate that a pair of usable sides fails, None if it passes."""
+    return match_refusal(pair, gates) or _first(WORTH_GATES, pair, gates)
+
+
+def _first(table: Sequence[PairGate], pair: Opportunity, gates: Gates) -> Skip | None:
+    for gate in table:
+        refusal = gate(pair, gates)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _has_price(snapshot: FundingSnapshot, gates: Gates) -> Skip | None:
+    del gates
+    if snapshot.mark_price is not None:
+        return None
+    return _skip(snapshot, SkipReason.NO_PRICE, "no price to prove the unit with")
+
+
+def _volume_is_known(snapshot: FundingSnapshot, gates: Gates) -> Skip | None:
+    if snapshot.volume_24h_usd is not None or gates.allows_unknown_volume:
+        return None
+    return _skip(snapshot, SkipReason.UNKNOWN_VOLUME, "day volume is not known")
+
+
+def _volume_is_enough(snapshot: FundingSnapshot, gates: Gates) -> Skip | None:
+    volume = snapshot.volume_24h_usd
+    if volume is None or volume >= gates.min_volume_usd:
+        return None
+    detail = f"{volume:.0f} USD in 24 h, {gates.min_volume_usd:f} wanted"
+    return _skip(snapshot, SkipReason.BELOW_MIN_VOLUME, detail)
+
+
+def _is_one_asset(pair: Opportunity, gates: Gates) -> Skip | None:
+    del gates
+    return None if _prices_agree(pair.long, pair.short) else _mismatch(pair)
+
+
+def _pays_enough(pair: Opportunity, gates: Gates) -> Skip | None:
+    spread, least = pair.spread_per_hour, gates.min_spread_per_hour
+    if spread >= least:
+        return None
+    detail = (
+        f"{spread * 100:.5f}% per hour between {pair.long.instrument.venue_id}"
+        f" and {pair.short.instrument.venue_id}, {least * 100:.5f}% wanted"
+    )
+    reason = SkipReason.BELOW_MIN_SPREAD
+    return Skip(
+        pair.base, reason, detail, spread_per_hour=spread, between=venues_of(pair)
+    )
+
+
+SIDE_GATES: tuple[SideGate, ...] = (_has_price, _volume_is_known, _volume_is_enough)
+"""What one side must pass."""
+MATCH_GATES: tuple[PairGate, ...] = (_is_one_asset,)
+"""What makes two usable sides a pair; also one that a person names passes them."""
+WORTH_GATES: tuple[PairGate, ...] = (_pays_enough,)
+"""What makes a pair worth a line in the ranking."""
+
+
+# --- search ---------------------------------------------------------------------------
 
 
 def best_pair(
@@ -165,24 +251,12 @@ def _usable(
     usable: list[FundingSnapshot] = []
     skips: list[Skip] = []
     for snapshot in snapshots:
-        refusal = _refusal(snapshot, gates)
+        refusal = side_refusal(snapshot, gates)
         if refusal is None:
             usable.append(snapshot)
         else:
             skips.append(refusal)
     return usable, skips
-
-
-def _refusal(snapshot: FundingSnapshot, gates: Gates) -> Skip | None:
-    volume = snapshot.volume_24h_usd
-    if snapshot.mark_price is None:
-        return _skip(snapshot, SkipReason.NO_PRICE, "no price to prove the unit with")
-    if volume is None and not gates.allows_unknown_volume:
-        return _skip(snapshot, SkipReason.UNKNOWN_VOLUME, "day volume is not known")
-    if volume is not None and volume < gates.min_volume_usd:
-        detail = f"{volume:.0f} USD in 24 h, {gates.min_volume_usd:f} wanted"
-        return _skip(snapshot, SkipReason.BELOW_MIN_VOLUME, detail)
-    return None
 
 
 def _skip(snapshot: FundingSnapshot, reason: SkipReason, detail: str) -> Skip:
@@ -200,6 +274,11 @@ def _unlisted(row: TokenRow) -> Skip:
     return Skip(row.base, SkipReason.SINGLE_VENUE, detail, venue_id)
 
 
+def venues_of(pair: Opportunity) -> tuple[VenueId, VenueId]:
+    """Return the venues of a pair, the long one first."""
+    return pair.long.instrument.venue_id, pair.short.instrument.venue_id
+
+
 def _prices_agree(first: FundingSnapshot, second: FundingSnapshot) -> bool:
     if first.mark_price is None or second.mark_price is None:
         return False
@@ -212,7 +291,8 @@ def _mismatch(pair: Opportunity) -> Skip:
         f"prices disagree: unit price {long.mark_price:f} on {long.instrument.venue_id}"
         f" against {short.mark_price:f} on {short.instrument.venue_id}"
     )
-    return Skip(pair.base, SkipReason.PRICE_MISMATCH, detail)
+    reason = SkipReason.PRICE_MISMATCH
+    return Skip(pair.base, reason, detail, between=venues_of(pair))
 
 
 def _widest_first(pair: Opportunity) -> tuple[Decimal, str, str]:

@@ -61,6 +61,8 @@ class Skip:
     symbol: str | None = None
     spread_per_hour: Decimal | None = None
     """Of a pair that pays too little, as a fraction: cards have a unit of their own."""
+    between: tuple[VenueId, VenueId] | None = None
+    """(long, short) where a pair was left out, not one side."""
 
 
 @dataclass(frozen=True, slots=True)
