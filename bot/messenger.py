@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Sequence
 
-    from bot.cards.card import Button, Card
+    from bot.cards.card import Attachment, Button, Card
     from core.model.units import ChatId, UserId
     from core.ports import CardStore, Clock
 
@@ -57,6 +57,7 @@ log = logging.getLogger(__name__)
 os.environ.setdefault("PTB_TIMEDELTA", "1")
 
 MAX_TEXT = 4096
+MAX_CAPTION = 1024
 MAX_TOAST = 200
 POLL_TIMEOUT = timedelta(seconds=10)
 MESSAGE_GAP = timedelta(seconds=1)
@@ -266,6 +267,8 @@ class Messenger:
 
     async def _send(self, card: Card, chat_id: ChatId) -> Delivery:
         async def once(text: str, mode: ParseMode | None) -> object:
+            if card.attachment is not None:
+                return await self._send_file(card, card.attachment, chat_id, text, mode)
             return await self.bot.send_message(
                 chat_id,
                 text,
@@ -283,6 +286,32 @@ class Messenger:
         if isinstance(result, Sent):
             self._written[chat_id] = self._clock.monotonic()
         return result
+
+    async def _send_file(
+        self,
+        card: Card,
+        file: Attachment,
+        chat_id: ChatId,
+        text: str,
+        mode: ParseMode | None,
+    ) -> object:
+        if file.is_picture:
+            return await self.bot.send_photo(
+                chat_id,
+                file.content,
+                caption=text[:MAX_CAPTION] if mode is None else text,
+                parse_mode=mode,
+                filename=file.name,
+                disable_notification=card.is_silent,
+            )
+        return await self.bot.send_document(
+            chat_id,
+            file.content,
+            caption=text[:MAX_CAPTION] if mode is None else text,
+            parse_mode=mode,
+            filename=file.name,
+            disable_notification=card.is_silent,
+        )
 
     async def _edit(
         self, card: Card, chat_id: ChatId, message_id: MessageId

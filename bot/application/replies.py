@@ -56,7 +56,8 @@ class Replies:
         if reply.card is None:
             return
         is_trouble = reply.card.kind == trouble.KIND
-        if reply.is_new or (is_trouble and tap.verb in _NEW_MESSAGE):
+        is_file = reply.card.attachment is not None
+        if reply.is_new or is_file or (is_trouble and tap.verb in _NEW_MESSAGE):
             await self.to_message(reply, caller)
             return
         with self._confirm_card_on_its_way(reply, caller):

@@ -27,6 +27,16 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that hangs on a message."""
+
+    name: str
+    content: bytes
+    is_picture: bool = False
+    """A PNG that the chat shows; anything else is there to be saved."""
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """One message."""
 
@@ -41,6 +51,8 @@ class Card:
     is_protected: bool = False
     """Confirm cards cannot be forwarded."""
     is_silent: bool = False
+    attachment: Attachment | None = None
+    """Makes the text its caption; such a message is always new and has no buttons."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bot.cards.card import Button, Card
 
 MAX_TEXT = 4096
+MAX_CAPTION = 1024
 MAX_BUTTONS = 100
 MAX_ROW = 8
 MAX_LABEL = 20
@@ -75,10 +76,11 @@ def visible_text(html: str) -> str:
 
 def check(card: Card) -> tuple[str, ...]:
     """Return one sentence per fault of a card."""
-    return (*_text_faults(card.html), *_button_faults(card))
+    limit = MAX_TEXT if card.attachment is None else MAX_CAPTION
+    return (*_text_faults(card.html, limit), *_button_faults(card))
 
 
-def _text_faults(html: str) -> Iterator[str]:
+def _text_faults(html: str, limit: int) -> Iterator[str]:
     reading = _Reading()
     reading.feed(html)
     reading.close()
@@ -89,7 +91,7 @@ def _text_faults(html: str) -> Iterator[str]:
         yield "unescaped < or &"
     if not reading.text.strip():
         yield "empty text"
-    if utf16_length(reading.text) > MAX_TEXT:
+    if utf16_length(reading.text) > limit:
         yield f"{utf16_length(reading.text)} characters"
     if reading.tags > MAX_ENTITIES:
         yield f"{reading.tags} entities"
@@ -106,6 +108,8 @@ def _row_faults(row: str) -> Iterator[str]:
 
 def _button_faults(card: Card) -> Iterator[str]:
     buttons = [button for row in card.rows for button in row]
+    if buttons and card.attachment is not None:
+        yield "buttons under a file, which no tap can turn into another screen"
     if len(buttons) > MAX_BUTTONS:
         yield f"{len(buttons)} buttons"
     for row in card.rows:

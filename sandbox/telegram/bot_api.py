@@ -67,7 +67,7 @@ class BotApi:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one call, or spoil it as planned."""
         method = request.match_info["method"]
-        params = Params(await _read_body(request))
+        params = await _read_params(request)
         fault = self._memory.faults.take(method)
         if fault is not None:
             return await self._spoil(request, method, params, fault)
@@ -208,16 +208,18 @@ def _cut(request: web.Request) -> web.Response:
     return web.Response(status=500)
 
 
-async def _read_body(request: web.Request) -> dict[str, Any]:
-    """Collect parameters; of an uploaded file only the name."""
+async def _read_params(request: web.Request) -> Params:
+    """Collect parameters; an uploaded file is its name beside its content."""
     found: dict[str, Any] = dict(request.query)
     if request.content_type == "application/json":
         body = await request.text()
-        return found | (json.loads(body) if body else {})
-    form = await request.post()
-    for name, value in form.items():
-        is_file = isinstance(value, web.FileField)
-        found[name] = value.filename if isinstance(value, web.FileField) else value
-        if is_file:
-            value.file.close()  # type: ignore[union-attr]
-    return found
+        return Params(found | (json.loads(body) if body else {}))
+    files: dict[str, bytes] = {}
+    for name, value in (await request.post()).items():
+        if isinstance(value, web.FileField):
+            found[name] = value.filename
+            files[name] = value.file.read()
+            value.file.close()
+        else:
+            found[name] = value
+    return Params(found, files)

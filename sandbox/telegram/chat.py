@@ -12,6 +12,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -34,7 +35,7 @@ _FILES = {
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; "
-        "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
+        "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -65,6 +66,7 @@ class ChatPage:
         return [
             *(web.get(path, self._file) for path in _FILES),
             web.get("/chat/events", self._events),
+            web.get("/chat/file/{number}", self._uploaded),
             web.post("/chat/send", self._send),
             web.post("/chat/tap", self._tap),
         ]
@@ -80,6 +82,21 @@ class ChatPage:
         _name, kind = _FILES[request.path]
         text = self._files[request.path]
         return web.Response(text=text, content_type=kind, headers=_HEADERS)
+
+    async def _uploaded(self, request: web.Request) -> web.Response:
+        """Give a picture or a document that the bot sent."""
+        found = self._memory.files.get(request.match_info["number"])
+        if found is None:
+            raise web.HTTPNotFound(text="that file is gone")
+        name, content = found
+        if content.startswith(b"\x89PNG"):
+            kind, headers = "image/png", _HEADERS
+        else:
+            kind = "application/octet-stream"
+            saved_as = quote(name, safe="")
+            disposition = f"attachment; filename*=UTF-8''{saved_as}"
+            headers = _HEADERS | {"Content-Disposition": disposition}
+        return web.Response(body=content, content_type=kind, headers=headers)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         user_id = _user(request.query)

@@ -167,5 +167,19 @@ def message_json(message: ChatMessage) -> Json:
         "deleted": message.deleted,
         "asks_reply": message.asks_reply,
         "reply_to": message.reply_to,
-        "attachment": next(iter(message.attachment or {}), None),
+        "attachment": _attachment_json(message),
     }
+
+
+def _attachment_json(message: ChatMessage) -> Json | None:
+    """Return what hangs on a message: its kind, its name and where it can be read."""
+    for kind, wire in (message.attachment or {}).items():
+        file = wire[-1] if kind == "photo" else wire
+        return {
+            "kind": kind,
+            "name": file.get("file_name", ""),
+            "url": f"chat/file/{file['file_id']}",
+            "width": file.get("width"),
+            "height": file.get("height"),
+        }
+    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
 from sandbox.telegram.faults import Faults
@@ -37,6 +37,7 @@ _FIRST_CAST = (
     Person(1666, "Stranger"),
 )
 _KEPT_CALLS = 20_000
+_KEPT_FILES = 200
 
 
 class Memory:
@@ -62,6 +63,7 @@ class Memory:
         self.query_ttl_s = 10.0
         self.next_message_id = 1
         self.next_query_id = 1
+        self.files: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
         self.on_change: list[Callable[[], None]] = []
         self.on_message: list[Callable[[ChatMessage], None]] = []
         for person in _FIRST_CAST:
@@ -96,6 +98,14 @@ class Memory:
         self.next_message_id += 1
         chat.messages[message.id] = message
         return message
+
+    def keep_file(self, name: str, content: bytes) -> str:
+        """Keep an uploaded file until the process ends; return its number."""
+        number = f"file-{self.next_message_id}"
+        self.files[number] = (name, content)
+        while len(self.files) > _KEPT_FILES:
+            self.files.popitem(last=False)
+        return number
 
     def record_render(self, message: ChatMessage) -> None:
         """Keep how a message of the bot looks now, for the lint."""

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
 
 
 class Params:
-    """Reads parameters by name; forms carry everything as text."""
+    """Reads parameters by name; forms carry everything but files as text."""
 
-    def __init__(self, raw: Mapping[str, Any]) -> None:
+    def __init__(
+        self, raw: Mapping[str, Any], files: Mapping[str, bytes] | None = None
+    ) -> None:
         self.raw = dict(raw)
+        self.files = dict(files or {})
 
     def text(self, name: str) -> str:
         """Return a text, empty if absent."""

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 MAX_TEXT = 4096
 MAX_CAPTION = 1024
 MAX_TOAST = 200
+_PNG = b"\x89PNG\r\n\x1a\n"
+_MAX_PHOTO = 10 * 1024 * 1024
+_MAX_SIDES = 10_000
+_MAX_RATIO = 20
 _DELETABLE_S = 48 * 3600
 _NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are "
@@ -37,12 +41,12 @@ def send_message(memory: Memory, params: Params) -> Json:
 
 
 def send_document(memory: Memory, params: Params) -> Json:
-    """Send a file; only its name is kept."""
+    """Send a file."""
     return _send_file(memory, params, "document")
 
 
 def send_photo(memory: Memory, params: Params) -> Json:
-    """Send a picture; only its name is kept."""
+    """Send a picture: a PNG, within the sizes that Telegram takes."""
     return _send_file(memory, params, "photo")
 
 
@@ -51,14 +55,30 @@ def _send_file(memory: Memory, params: Params, kind: str) -> Json:
     formatted = _formatted(params, "caption", "caption_entities")
     if utf16_length(formatted.text) > MAX_CAPTION:
         refuse("message caption is too long")
-    name = params.text(kind)
-    if not name:
+    name, content = params.text(kind), params.files.get(kind)
+    if not name or content is None:
         refuse(f"there is no {kind} in the request")
-    file: Json = {"file_id": name, "file_unique_id": name}
-    content: Any = file | {"file_name": name}
-    if kind == "photo":
-        content = [file | {"width": 1, "height": 1}]
-    return _post(memory, chat, params, formatted, attachment={kind: content})
+    if not content:
+        refuse("file must be non-empty")
+    size = _picture_size(content) if kind == "photo" else None
+    number = memory.keep_file(name, content)
+    file: Json = {"file_id": number, "file_unique_id": number}
+    shown: Any = file | {"file_name": name, "file_size": len(content)}
+    if size is not None:
+        shown = [file | {"width": size[0], "height": size[1]}]
+    return _post(memory, chat, params, formatted, attachment={kind: shown})
+
+
+def _picture_size(content: bytes) -> tuple[int, int]:
+    """Return width and height of a PNG, or refuse what Telegram would."""
+    if not content.startswith(_PNG):
+        refuse("IMAGE_PROCESS_FAILED")
+    width = int.from_bytes(content[16:20], "big")
+    height = int.from_bytes(content[20:24], "big")
+    is_thin = max(width, height) > _MAX_RATIO * min(width, height)
+    if len(content) > _MAX_PHOTO or width + height > _MAX_SIDES or is_thin:
+        refuse("PHOTO_INVALID_DIMENSIONS")
+    return width, height
 
 
 def _post(

@@ -140,17 +140,31 @@ function draw(message) {
   const quoted = state.messages.get(message.reply_to);
   if (quoted) bubble.append(make("span", "quoted", quoted.text));
   const body = make("div", "body");
-  if (message.attachment) body.append(make("div", "quoted", `📎 ${message.attachment}`));
+  if (message.attachment) body.append(attached(message.attachment));
   body.append(formatted(message.text, message.entities));
   body.append(meta(message));
   bubble.append(body);
   article.append(bubble);
+  if (message.attachment?.kind === "photo") article.classList.add("with-picture");
   if (message.entities.some((one) => one.type === "pre")) article.classList.add("with-table");
   if (message.rows.length) {
     article.classList.add("with-keys");
     article.append(keys(message));
   }
   return article;
+}
+
+function attached(file) {
+  if (file.kind === "photo") {
+    const picture = make("img", "picture");
+    Object.assign(picture, { src: file.url, alt: "picture", width: file.width, height: file.height });
+    // files live as long as the sandbox runs
+    picture.addEventListener("error", () => picture.replaceWith(make("div", "quoted", "📎 picture")));
+    return picture;
+  }
+  const link = make("a", "file", `📎 ${file.name}`);
+  Object.assign(link, { href: file.url, download: file.name });
+  return link;
 }
 
 function meta(message) {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.callbacks import Tap, Verb
-from bot.cards.card import Button, Card, Style
+from bot.cards.card import Attachment, Button, Card, Style
 from bot.messenger import Blocked, NoAnswer, Refused, Sent, TooFast, plain
 from core.model.units import ChatId, MessageId, UserId
 from tests.unit.bot.telegram_line import ANNA, STRANGER, open_line
@@ -250,3 +250,29 @@ async def test_edits_of_one_message_keep_their_distance(line: Line) -> None:
 def test_plain_text_has_neither_tags_nor_escapes() -> None:
     """The fall-back is read by a person."""
     assert plain("<b>1 &lt; 2</b>") == "1 < 2"
+
+
+async def test_a_file_is_sent_with_its_words(line: Line) -> None:
+    """The table of results is saved from chat; its words say what it holds."""
+    table = Attachment("pnl.csv", b"a;b")
+    result = await send(line, Card(html="Results of <b>7 d</b>", attachment=table))
+
+    assert isinstance(result, Sent)
+    (shown,) = line.stand_in.messages(ANNA)
+    assert shown.text == "Results of 7 d"
+    assert shown.attachment is not None
+    assert shown.attachment["document"]["file_name"] == "pnl.csv"
+
+
+async def test_a_picture_is_shown_in_the_chat(line: Line) -> None:
+    """A trader on a phone looks at it without opening anything."""
+    sides = (2).to_bytes(4, "big") + (1).to_bytes(4, "big")
+    content = b"\x89PNG\r\n\x1a\n" + b"\x00\x00\x00\rIHDR" + sides
+    picture = Attachment("pnl.png", content, is_picture=True)
+    result = await send(line, Card(html="7 d", attachment=picture, is_silent=True))
+
+    assert isinstance(result, Sent)
+    (shown,) = line.stand_in.messages(ANNA)
+    assert shown.attachment is not None
+    assert shown.attachment["photo"][0]["width"] == 2
+    assert shown.silent

@@ -27,6 +27,7 @@ from telegram.error import (
     RetryAfter,
 )
 
+from sandbox.telegram.control import message_json
 from tests.unit.sandbox.telegram_desk import (
     ANNA,
     NOON_MS,
@@ -202,6 +203,15 @@ async def test_the_largest_allowed_message_passes() -> None:
         assert not desk.stand_in.refusals
 
 
+def png(width: int, height: int) -> bytes:
+    """Return the head of a picture, which is all that is looked at."""
+    sides = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    return b"\x89PNG\r\n\x1a\n" + b"\x00\x00\x00\rIHDR" + sides
+
+
+PIXEL = png(1, 1)
+
+
 async def test_files_arrive_by_name() -> None:
     """An exported table is uploaded as a form with parts, unlike everything else."""
     async with open_desk() as desk:
@@ -212,13 +222,40 @@ async def test_files_arrive_by_name() -> None:
             caption="<b>P&amp;L</b>",
             parse_mode="HTML",
         )
-        picture = await desk.bot.send_photo(ANNA, b"png", filename="chart.png")
+        picture = await desk.bot.send_photo(ANNA, PIXEL, filename="chart.png")
 
         assert sent.document is not None
         assert (sent.document.file_name, sent.caption) == ("pnl.csv", "P&L")
-        assert len(picture.photo) == 1
+        assert [(one.width, one.height) for one in picture.photo] == [(1, 1)]
         with pytest.raises(BadRequest, match="no text in the message to edit"):
             await desk.bot.edit_message_text("x", ANNA, sent.id)
+
+
+async def test_only_pictures_pass_as_photos() -> None:
+    """A chart that could not be drawn must not pass here and fail at the real one."""
+    async with open_desk() as desk:
+        with pytest.raises(BadRequest, match="Image_process_failed"):
+            await desk.bot.send_photo(ANNA, b"<svg/>", filename="chart.png")
+        with pytest.raises(BadRequest, match="Photo_invalid_dimensions"):
+            await desk.bot.send_photo(ANNA, png(21, 1), filename="chart.png")
+
+
+async def test_the_page_shows_what_was_sent() -> None:
+    """A person who tries the bot looks at the picture and saves the table."""
+    async with open_desk() as desk, aiohttp.ClientSession() as session:
+        await desk.bot.send_photo(ANNA, PIXEL, filename="chart.png")
+        await desk.bot.send_document(ANNA, b"a;b", filename="pnl.csv")
+        photo, table = (message_json(m) for m in desk.stand_in.messages(ANNA))
+        picture, page = photo["attachment"]["url"], table["attachment"]["url"]
+
+        async with session.get(f"{desk.url}/{picture}") as answer:
+            assert answer.content_type == "image/png"
+            assert await answer.read() == PIXEL
+        async with session.get(f"{desk.url}/{page}") as answer:
+            assert "pnl.csv" in answer.headers["Content-Disposition"]
+            assert await answer.read() == b"a;b"
+        async with session.get(f"{desk.url}/chat/file/none") as answer:
+            assert answer.status == 404
 
 
 @pytest.mark.parametrize("how", ["json", "form", "query"])
