@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from bot.checkup.findings import Finding
     from bot.settings import Settings
     from core.model.units import VenueId
-    from core.ports import Clock, Ids, PaperLedger, TradingVenue
+    from core.ports import Clock, Ids, OrderBooks, PaperLedger, TradingVenue
     from core.scanner import Scanner
     from core.venues.account import LiveVenue
     from core.venues.markets import MarketReader
@@ -143,7 +143,7 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
     quotes = Quotes(
         QuoteParts(
             scanner=scanner,
-            books=ground.readers,
+            books=_urgent_books(ground),
             accounts=accounts.all,
             rules={venue_id: each.rules for venue_id, each in ground.readers.items()},
             plans=journal,
@@ -185,6 +185,11 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         outbox=ground.outbox,
     )
     return Engine(parts), accounts
+
+
+def _urgent_books(ground: Ground) -> Mapping[VenueId, OrderBooks]:
+    """Return the books for orders and for the plans people wait for."""
+    return {venue_id: each.for_orders for venue_id, each in ground.readers.items()}
 
 
 def _clocks(ground: Ground, accounts: Accounts) -> ClockWatch:
@@ -267,7 +272,7 @@ async def _execution(
         orders=orders,
         limits=limits,
         venues=accounts,
-        books=ground.readers,
+        books=_urgent_books(ground),
         clock=ground.clock,
         is_listed=scanner.is_listed,
         current_spread=scanner.spread_now,

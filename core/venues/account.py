@@ -1,8 +1,8 @@
 """Trade a real account: orders out, proofs in.
 
-Imported only where the bot was told to trade for real. Each account has connections and
-a request queue of its own, so that no scan holds an order back; the list of contracts
-is the scanner's.
+Imported only where the bot was told to trade for real. Each account has connections of
+its own, so that no scan holds an order back; the list of contracts and the budget of
+requests are the scanner's.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from core.venues.http import VenueSession, Watch, watching
 from core.venues.hyperliquid_account import HyperliquidAccount
 from core.venues.lighter_account import LighterAccount
 from core.venues.outcomes import Attempt
+from core.venues.pacing import OverBudgetError, Urgency, urgent
 from core.venues.trader import open_trader
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class LiveVenue:
         Args:
             capabilities: the venue.
             keys: what opens the account.
-            reader: the venue's public data, whose list of contracts is shared.
+            reader: the venue's public data, whose list of contracts and budget of
+                requests are shared.
             base_url: replacement of the venue's scheme and host; None keeps them.
             clock: the clock of everything inside.
             tls: authorities to trust; None takes the machine's.
@@ -113,8 +115,14 @@ class LiveVenue:
         )
         self._session.on_slow_down = self._slow_down
         timeout_ms = int(CALL_TIMEOUT * _CLIENT_SHARE / timedelta(milliseconds=1))
+        reader.budget.keep_for_orders()
         self._client = open_trader(
-            entry, keys, self._session, clock=clock, timeout_ms=timeout_ms
+            entry,
+            keys,
+            self._session,
+            reader.budget,
+            clock=clock,
+            timeout_ms=timeout_ms,
         )
         self._desk = Desk(entry, self._client, clock, {})
         self._dialect: Dialect = _DIALECTS[entry.venue_id](self._desk, keys)
@@ -149,6 +157,12 @@ class LiveVenue:
 
         Cancelling the caller loses the outcome: run it in a task of its own.
         """
+        with urgent(Urgency.ORDER):
+            return await self._submit(intent, instrument)
+
+    async def _submit(
+        self, intent: OrderIntent, instrument: Instrument
+    ) -> SubmitResult:
         try:
             self._be_quiet()
             await self._ready()
@@ -203,7 +217,7 @@ class LiveVenue:
         Raises:
             VenueError: no answer.
         """
-        async with self._guarded():
+        async with self._guarded(Urgency.ORDER):
             await self._dialect.cancel(intent, instrument)
 
     async def find(
@@ -214,7 +228,7 @@ class LiveVenue:
         Raises:
             VenueError: no answer.
         """
-        async with self._guarded():
+        async with self._guarded(Urgency.LOOKUP):
             return await self._dialect.find(intent, instrument)
 
     async def fills(self, instrument: Instrument, since: datetime) -> tuple[Fill, ...]:
@@ -223,7 +237,7 @@ class LiveVenue:
         Raises:
             VenueError: no answer.
         """
-        async with self._guarded():
+        async with self._guarded(Urgency.LOOKUP):
             found = await self._dialect.fills(instrument, since)
             every = (fill for fill in found if fill.at >= since)
             return tuple(sorted(every, key=lambda fill: (fill.at, fill.venue_trade_id)))
@@ -236,7 +250,7 @@ class LiveVenue:
         Raises:
             VenueError: no answer or half of one, which is no information.
         """
-        async with self._guarded():
+        async with self._guarded(Urgency.LOOKUP):
             return await self._dialect.positions()
 
     async def balance(self) -> Balance:
@@ -312,13 +326,16 @@ class LiveVenue:
     # --- around every call ------------------------------------------------------------
 
     @asynccontextmanager
-    async def _guarded(self) -> AsyncIterator[None]:
+    async def _guarded(self, urgency: Urgency = Urgency.READ) -> AsyncIterator[None]:
         """Give a call so long, and turn whatever goes wrong into a VenueError."""
         self._be_quiet()
         try:
             async with asyncio.timeout(CALL_TIMEOUT.total_seconds()):
-                await self._ready()
-                yield
+                with urgent(urgency):
+                    await self._ready()
+                    yield
+        except OverBudgetError:
+            raise  # our own limit, no reason to leave the venue alone
         except Exception as error:  # ccxt raises anything on a bad answer
             trouble = failure_of(self.venue_id, error)
             if trouble.kind is TroubleKind.BUSY:

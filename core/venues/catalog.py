@@ -135,6 +135,8 @@ class CatalogEntry:
     market: MarketFields
     rates: RateFields
     public_reads: tuple[PublicRead, ...]
+    requests_per_minute: int
+    """The venue's limit, in the weights by which ccxt counts its requests."""
     book_depth: int | None = None
     """Levels asked for; None takes what the venue sends."""
     arguments: Mapping[str, object] = field(default_factory=dict)
@@ -224,6 +226,8 @@ BINANCE: Final = CatalogEntry(
         PublicRead("GET", "/fapi/v1/depth"),
         PublicRead("GET", "/fapi/v1/fundingRate"),
     ),
+    # Per address (venue documentation, 2026); placing an order weighs nothing there.
+    requests_per_minute=2400,
     book_depth=100,
     arguments={"options": {"fetchCurrencies": False}},
 )
@@ -269,8 +273,10 @@ HYPERLIQUID: Final = CatalogEntry(
         PublicRead("POST", "/info", "l2Book"),
         PublicRead("POST", "/info", "fundingHistory"),
     ),
+    # 1200 per address (venue documentation, 2026), but most reads weigh 20 there and 10
+    # in ccxt 4.5.90.
+    requests_per_minute=600,
     arguments={
-        "rollingWindowSize": 60_000,  # without it the leaky bucket stays in force
         "options": {
             "fetchMarkets": {"types": ["swap"]},
             "builderFee": False,
@@ -329,6 +335,8 @@ LIGHTER: Final = CatalogEntry(
         PublicRead("GET", "/api/v1/orderBookOrders"),
         PublicRead("GET", "/api/v1/fundings"),
     ),
+    # Of a standard account and its address (venue documentation, 2026).
+    requests_per_minute=60,
     book_depth=250,
     arguments={"options": {"builderFee": False}},
 )
@@ -381,6 +389,8 @@ EXTENDED: Final = CatalogEntry(
         PublicRead("GET", "/api/v1/info/markets/*/orderbook"),
         PublicRead("GET", "/api/v1/info/*/funding"),
     ),
+    # Per address (seen in ccxt 4.5.90, which then keeps to a tenth of it).
+    requests_per_minute=1000,
     arguments={"options": {"builderFee": False}},
 )
 

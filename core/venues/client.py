@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from core.model.units import VenueId
     from core.venues.catalog import CatalogEntry, RateFields
     from core.venues.http import VenueSession
+    from core.venues.pacing import RequestBudget
 
     class _Ccxt:
         """The methods of ccxt that are overridden here."""
@@ -58,18 +59,31 @@ class Rows(dict[str, Row]):
     """How many rows could not be told apart, so that nobody knows whose they were."""
 
 
-class Tolerant(_Ccxt):
-    """What every venue's class gets on top of ccxt's own."""
+class Paced:
+    """What every client gets on top of ccxt's own, be it for reading or for trading."""
+
+    budget: RequestBudget
+    on_json_response = staticmethod(
+        # the digits as sent; ccxt takes numbers as text everywhere
+        lambda text: json.loads(text, parse_float=str)
+    )
+
+    async def throttle(self, cost: float | None = None) -> None:
+        """Wait for a request's turn; ccxt's own queue would let orders stand in it.
+
+        Raises:
+            OverBudgetError: a reading would wait too long.
+        """
+        await self.budget.take(cost)
+
+
+class Tolerant(Paced, _Ccxt):
+    """What every reader gets on top of ccxt's own."""
 
     venue_id: VenueId
     fields: RateFields
     broken_markets: tuple[str, ...] = ()
     """Names of contracts ccxt could not read in the last list."""
-    last_json_response: object
-    on_json_response = staticmethod(
-        # the digits as sent; ccxt takes numbers as text everywhere
-        lambda text: json.loads(text, parse_float=str)
-    )
 
     def on_rest_response(self, code: int, *rest: Any) -> str:  # noqa: ANN401 - ccxt's hook
         """Judge an answer before ccxt reads it; return its text.
@@ -181,33 +195,49 @@ def _status_trouble(code: int) -> TroubleKind | None:
 
 
 def open_client(
-    entry: CatalogEntry, session: VenueSession, extra: type | None, timeout_ms: int
+    entry: CatalogEntry,
+    session: VenueSession,
+    budget: RequestBudget,
+    extra: type | None,
+    timeout_ms: int,
 ) -> Any:  # noqa: ANN401 - ccxt is untyped
     """Return ccxt's object for a venue: no keys, no market list yet, our session.
 
     Args:
         entry: the venue.
         session: carries every request.
+        budget: says when a request may leave.
         extra: what data cannot say of this venue.
         timeout_ms: ccxt's own limit; ours is what counts.
     """
     bases = (Tolerant,) if extra is None else (extra, Tolerant)
     kind = type(f"Reader_{entry.ccxt_id}", (*bases, getattr(ccxt, entry.ccxt_id)), {})
+    client = set_up(kind, session, budget, timeout_ms, entry.arguments)
+    client.venue_id, client.fields = entry.venue_id, entry.rates
+    return client
+
+
+def set_up(
+    kind: type,
+    session: VenueSession,
+    budget: RequestBudget,
+    timeout_ms: int,
+    arguments: Mapping[str, object],
+) -> Any:  # noqa: ANN401 - ccxt is untyped
+    """Return an object of ccxt's with what is the same for readers and traders."""
     client = kind(
         {
-            "enableRateLimit": True,
+            "enableRateLimit": True,  # else our budget is not asked
             "enableLastHttpResponse": False,
             "enableLastJsonResponse": False,
             "enableLastResponseHeaders": False,
             "timeout": timeout_ms,
             "has": {"fetchCurrencies": False},
-            # The default, a leaky bucket, holds a scan's last request back for 2 s.
-            "rateLimiterAlgorithm": "rollingWindow",
             "session": session,
-            **entry.arguments,
+            **arguments,
         }
     )
-    client.venue_id, client.fields = entry.venue_id, entry.rates
+    client.budget = budget
     client.ssl_context = False  # ours is in the session; else ccxt reads a file
     client.timeout_on_exit = 0  # it has no sockets of its own to wait for
     return client

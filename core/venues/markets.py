@@ -27,6 +27,7 @@ from core.venues.http import VenueSession
 from core.venues.hyperliquid import Hyperliquid
 from core.venues.kept import KeptList
 from core.venues.lighter import Lighter
+from core.venues.pacing import RequestBudget, Urgency, urgent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from core.model.opportunity import Skip
     from core.model.units import VenueId
     from core.model.venue import VenueRules
-    from core.ports import Clock
+    from core.ports import Clock, OrderBooks
     from core.venues.catalog import CatalogEntry
     from core.venues.client import Row
 
@@ -81,9 +82,14 @@ class MarketReader:
         self._session = VenueSession(
             entry, base_url=base_url, clock=clock, reads_only=reads_only, tls=tls
         )
+        self.budget = RequestBudget(entry.venue_id, entry.requests_per_minute, clock)
+        """Requests of this venue, shared with its account."""
+        self.for_orders: OrderBooks = _UrgentBooks(self)
+        """The same books for what an order hangs on."""
         self._client = open_client(
             entry,
             self._session,
+            self.budget,
             _SPECIAL.get(entry.ccxt_id),
             int(timeout * _CLIENT_SHARE / timedelta(milliseconds=1)),
         )
@@ -357,6 +363,27 @@ class MarketReader:
                 yield
         except Exception as error:  # ccxt raises anything on a bad answer
             raise failure_of(self.venue_id, error) from error
+
+
+class _UrgentBooks:
+    """Books that may use the share of requests kept for orders."""
+
+    def __init__(self, reader: MarketReader) -> None:
+        self._reader = reader
+
+    @property
+    def venue_id(self) -> VenueId:
+        """Return which venue this is."""
+        return self._reader.venue_id
+
+    async def book(self, instrument: Instrument) -> OrderBook:
+        """Read one book now.
+
+        Raises:
+            VenueError: the venue failed or sent nonsense.
+        """
+        with urgent(Urgency.LOOKUP):
+            return await self._reader.book(instrument)
 
 
 def _row_of(instrument: Instrument, rows: Mapping[str, Row]) -> Row | None:

@@ -8,7 +8,6 @@ something on its own (approvals of fees, referrals, new keys) or sends an order 
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import logging
 import platform
 import sys
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ccxt.async_support as ccxt
 
 from core.errors import TroubleKind, VenueError
+from core.venues.client import Paced, set_up
 from core.venues.credentials import (
     BinanceKeys,
     ExtendedKeys,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from core.venues.catalog import CatalogEntry
     from core.venues.credentials import Keys
     from core.venues.http import VenueSession
+    from core.venues.pacing import RequestBudget
 
 _SILENT: Final = logging.getLogger(f"{__name__}.silent")
 _SILENT.setLevel(logging.CRITICAL + 1)
@@ -46,15 +47,11 @@ _SIGNER_FILES: Final = {
 }
 
 
-class Trading:
-    """What every venue's class gets on top of ccxt's own."""
+class Trading(Paced):
+    """What every trader gets on top of ccxt's own."""
 
     clock: Clock
     logger = _SILENT
-    on_json_response = staticmethod(
-        # the digits as sent; ccxt takes numbers as text everywhere
-        lambda text: json.loads(text, parse_float=str)
-    )
 
     def milliseconds(self) -> int:
         """Return the moment, from our clock."""
@@ -135,37 +132,21 @@ def open_trader(
     entry: CatalogEntry,
     keys: Keys,
     session: VenueSession,
+    budget: RequestBudget,
     *,
     clock: Clock,
     timeout_ms: int,
 ) -> Any:  # noqa: ANN401 - ccxt is untyped
-    """Return ccxt's object for trading a venue: keys, own queue, no markets yet."""
+    """Return ccxt's object for trading a venue: keys, our clock, no markets yet."""
     kind = type(
         f"Trader_{entry.ccxt_id}",
         (_KINDS[entry.ccxt_id], getattr(ccxt, entry.ccxt_id)),
         {"clock": clock},
     )
-    arguments = dict(entry.arguments)
-    options = {**_dict(arguments.pop("options", {})), "builderFee": False}
+    options = {**_dict(entry.arguments.get("options", {})), "builderFee": False}
     secrets, more = _arguments_of(keys)
-    client = kind(
-        {
-            "enableRateLimit": True,
-            "enableLastHttpResponse": False,
-            "enableLastJsonResponse": False,
-            "enableLastResponseHeaders": False,
-            "timeout": timeout_ms,
-            "has": {"fetchCurrencies": False},
-            # The default, a leaky bucket, would hold an order back behind a look-up.
-            "rateLimiterAlgorithm": "rollingWindow",
-            "session": session,
-            **arguments,
-            **secrets,
-            "options": {**options, **more},
-        }
-    )
-    client.ssl_context = False  # ours is in the session; else ccxt reads a file
-    client.timeout_on_exit = 0
+    arguments = {**entry.arguments, **secrets, "options": {**options, **more}}
+    client = set_up(kind, session, budget, timeout_ms, arguments)
     client.options["maxRetriesOnFailure"] = 0  # anything else would order twice
     return client
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import ccxt.async_support as ccxt
@@ -17,9 +17,18 @@ from core.venues.catalog import BINANCE, VENUES, RateFields
 from core.venues.client import failure_of, name_of, open_client
 from core.venues.fields import MalformedError
 from core.venues.http import VenueSession
+from core.venues.pacing import RequestBudget
 from tests.fakes.runtime import FakeClock
 
+if TYPE_CHECKING:
+    from core.venues.catalog import CatalogEntry
+
 VENUE = VenueId("binance")
+
+
+def budget_of(entry: CatalogEntry) -> RequestBudget:
+    """Return the requests of a venue's minute, all unused."""
+    return RequestBudget(entry.venue_id, entry.requests_per_minute, FakeClock())
 
 
 def caused(error: Exception, cause: Exception) -> Exception:
@@ -110,7 +119,7 @@ async def test_a_client_carries_no_keys_and_asks_for_no_retries(
     session = VenueSession(entry, base_url=None, clock=FakeClock(), reads_only=True)
 
     with caplog.at_level(logging.WARNING):
-        client = open_client(entry, session, None, 9000)
+        client = open_client(entry, session, budget_of(entry), None, 9000)
         options = client.options
         await client.close()
         del client
@@ -125,7 +134,7 @@ def test_the_client_has_no_secret() -> None:
     """Nothing that could sign is ever set on a reader."""
     session = VenueSession(BINANCE, base_url=None, clock=FakeClock(), reads_only=True)
 
-    client = open_client(BINANCE, session, None, 9000)
+    client = open_client(BINANCE, session, budget_of(BINANCE), None, 9000)
 
     assert not any((client.apiKey, client.secret, client.privateKey))
     client.session = None  # nothing was opened; the library would ask to close it
@@ -135,7 +144,7 @@ def reader_of(fields: RateFields) -> Any:  # noqa: ANN401 - the library is untyp
     """Return a client of Binance with other rate fields."""
     entry = replace(BINANCE, rates=fields)
     session = VenueSession(entry, base_url=None, clock=FakeClock(), reads_only=True)
-    client = open_client(entry, session, None, 9000)
+    client = open_client(entry, session, budget_of(entry), None, 9000)
     client.session = None  # nothing was opened; the library would ask to close it
     return client
 

@@ -57,6 +57,7 @@ BYBIT = CatalogEntry(
         PublicRead("GET", "/v5/market/tickers"),
         PublicRead("GET", "/v5/market/orderbook"),
     ),
+    requests_per_minute=3000,
     arguments={
         "options": {"fetchMarkets": {"types": ["linear"]}, "defaultType": "swap"}
     },

@@ -17,6 +17,7 @@ from core.venues.account import open_account
 from core.venues.catalog import VENUES
 from core.venues.http import VenueSession
 from core.venues.markets import MarketReader
+from core.venues.pacing import RequestBudget
 from core.venues.trader import open_trader, signer_file
 from tests.fakes.runtime import FakeClock
 from tests.unit.core.venues.accounts import KEYS
@@ -35,7 +36,8 @@ def client_of(venue_id: VenueId) -> Any:  # noqa: ANN401 - ccxt is untyped
     entry, clock, keys = VENUES[venue_id], FakeClock(), KEYS.of(venue_id)
     assert keys is not None
     session = VenueSession(entry, base_url=None, clock=clock, reads_only=False)
-    return open_trader(entry, keys, session, clock=clock, timeout_ms=9000)
+    budget = RequestBudget(venue_id, entry.requests_per_minute, clock)
+    return open_trader(entry, keys, session, budget, clock=clock, timeout_ms=9000)
 
 
 @pytest.mark.parametrize("venue_id", ALL)
