@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from core.model.estimate import NetEstimate
 from core.model.instrument import TokenRow
 from core.model.market import FundingSnapshot
 from core.model.trouble import Trouble
@@ -47,6 +48,9 @@ class SkipReason(StrEnum):
     OTHER_QUOTE = "other_quote"
     INACTIVE = "inactive"
     DUPLICATE = "duplicate"
+    BELOW_MIN_NET = "below_min_net"
+    """Only gross pays: by then the costs are not earned, or too little is left."""
+    LATE_BREAK_EVEN = "late_break_even"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,12 @@ class Opportunity:
     base: Base
     long: FundingSnapshot
     short: FundingSnapshot
+    estimate: NetEstimate | None = None
+    """What it brings net at the usual size; None while it is not priced."""
+    unpriced: str | None = None
+    """Why there is no estimate, in plain words; None with one."""
+    refusal: Skip | None = None
+    """Why its net keeps it from being entered without a person's own choice."""
 
     @property
     def spread_per_hour(self) -> Decimal:
@@ -111,11 +121,13 @@ class ScanResult:
     venues: tuple[VenueStatus, ...]
     matrix: tuple[TokenRow, ...]
     opportunities: tuple[Opportunity, ...]
-    """Highest hourly spread first, ties by token name."""
+    """Best expected net first, then what is not priced by its hourly spread."""
     skips: tuple[Skip, ...]
     snapshots: Mapping[Base, tuple[FundingSnapshot, ...]] = field(default_factory=dict)
     """Fresh snapshots by token, whatever became of them."""
     troubles: tuple[Trouble, ...] = ()
+    pairs: Mapping[Base, tuple[Opportunity, ...]] = field(default_factory=dict)
+    """Every pair of the tokens that were priced, best expected net first."""
 
     @property
     def has_answer(self) -> bool:
