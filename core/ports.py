@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from core.model.alert import Alert, OutboxItem
     from core.model.commit import Claim, Commit
     from core.model.control import Cooldown, Event, Halt, Preferences
+    from core.model.history import HourOfRates, PastRates, RecordedScan
     from core.model.instrument import Availability, Instrument, LeftOut
     from core.model.intent import OrderIntent
     from core.model.market import FundingSnapshot, OrderBook, SettledRate
@@ -552,6 +553,72 @@ class AvailabilityStore(Protocol):
 
     async def save_availability(self, value: Availability) -> None:
         """Replace the saved cache."""
+        ...
+
+
+class ScanRecords(Protocol):
+    """Every scan of the last weeks, to judge it again."""
+
+    async def record(self, scan: RecordedScan) -> None:
+        """Keep a scan.
+
+        Raises:
+            StorageError: it is not kept.
+        """
+        ...
+
+    async def scans(
+        self, after: datetime | None, limit: int
+    ) -> tuple[RecordedScan, ...]:
+        """Return the scans after a moment, oldest first; None begins with the oldest.
+
+        Raises:
+            StorageError: the record cannot be read.
+        """
+        ...
+
+    async def forget(self, scans_before: datetime, hours_before: datetime) -> bool:
+        """Delete a handful of what is older; True if more is left to delete.
+
+        Raises:
+            StorageError: nothing was deleted.
+        """
+        ...
+
+
+class SpreadHistory(Protocol):
+    """Rates by the hour, from our own scans and from settled payments."""
+
+    async def save_hour(self, hour: HourOfRates) -> None:
+        """Write an hour's means, replacing those of an unfinished one.
+
+        Raises:
+            StorageError: nothing is kept.
+        """
+        ...
+
+    async def hours(self, since: datetime) -> tuple[HourOfRates, ...]:
+        """Return the hours that begin at or after a moment, oldest first.
+
+        Raises:
+            StorageError: they cannot be read.
+        """
+        ...
+
+    async def save_past(self, past: PastRates) -> None:
+        """Replace what is known of one contract's settled payments.
+
+        Raises:
+            StorageError: nothing is kept.
+        """
+        ...
+
+    async def pasts(self, since: datetime) -> tuple[PastRates, ...]:
+        """Return the settled payments that were read at or after a moment.
+
+        Raises:
+            StorageError: they cannot be read.
+        """
         ...
 
 
