@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from core.model.instrument import TokenStatus
 from core.model.opportunity import Opportunity, Skip, SkipReason, prices_agree
+from core.model.stablecoin import UNMEASURED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from decimal import Decimal
 
-    from core.model.instrument import TokenRow
+    from core.model.instrument import Instrument, TokenRow
     from core.model.market import FundingSnapshot
+    from core.model.stablecoin import Stablecoins
     from core.model.units import Base, VenueId
 
 __all__ = [
@@ -47,6 +49,12 @@ class Gates:
     min_volume_usd: Decimal
     """Per side and day."""
     allows_unknown_volume: bool
+    doubt: Callable[[Instrument], Skip | None] = lambda _: None
+    """Why an instrument's rate cannot be trusted, None if it can."""
+    stablecoins: Stablecoins = UNMEASURED
+    """As of the last scan; prices are compared in one currency."""
+    max_stablecoin_gap: Decimal | None = None
+    """Legs of two stablecoins farther apart than this are no pair; None allows all."""
 
 
 if TYPE_CHECKING:
@@ -79,7 +87,7 @@ def judge(
     if row.status is not TokenStatus.OK:
         return None, (_unlisted(row),)
     usable, skips = _usable(snapshots, gates)
-    pair, mismatches = best_pair(usable)
+    pair, mismatches = best_pair(usable, gates)
     skips.extend(mismatches)
     if pair is None:
         return None, tuple(skips)
@@ -155,9 +163,32 @@ def _volume_is_enough(snapshot: FundingSnapshot, gates: Gates) -> Skip | None:
     return _skip(snapshot, SkipReason.BELOW_MIN_VOLUME, detail)
 
 
+def _unit_is_trusted(snapshot: FundingSnapshot, gates: Gates) -> Skip | None:
+    return gates.doubt(snapshot.instrument)
+
+
 def _is_one_asset(pair: Opportunity, gates: Gates) -> Skip | None:
-    del gates
-    return None if _prices_agree(pair.long, pair.short) else _mismatch(pair)
+    coins = gates.stablecoins
+    prices = [
+        coins.in_usdc(side.mark_price, side.instrument)
+        for side in (pair.long, pair.short)
+        if side.mark_price is not None
+    ]
+    agree = len(prices) == len((pair.long, pair.short)) and prices_agree(*prices)
+    return None if agree else _mismatch(pair)
+
+
+def _stablecoins_are_near(pair: Opportunity, gates: Gates) -> Skip | None:
+    most = gates.max_stablecoin_gap
+    gap = gates.stablecoins.gap_between(pair.long.instrument, pair.short.instrument)
+    if most is None or gap is None or gap < most:
+        return None
+    detail = (
+        f"{pair.long.instrument.venue_id} and {pair.short.instrument.venue_id} settle"
+        f" in stablecoins {gap * 100:.2f}% apart, less than {most * 100:.2f}% wanted"
+    )
+    reason = SkipReason.STABLECOIN_GAP
+    return Skip(pair.base, reason, detail, between=venues_of(pair))
 
 
 def _pays_enough(pair: Opportunity, gates: Gates) -> Skip | None:
@@ -174,9 +205,14 @@ def _pays_enough(pair: Opportunity, gates: Gates) -> Skip | None:
     )
 
 
-SIDE_GATES: tuple[SideGate, ...] = (_has_price, _volume_is_known, _volume_is_enough)
+SIDE_GATES: tuple[SideGate, ...] = (
+    _unit_is_trusted,
+    _has_price,
+    _volume_is_known,
+    _volume_is_enough,
+)
 """What one side must pass."""
-MATCH_GATES: tuple[PairGate, ...] = (_is_one_asset,)
+MATCH_GATES: tuple[PairGate, ...] = (_is_one_asset, _stablecoins_are_near)
 """What makes two usable sides a pair; also one that a person names passes them."""
 WORTH_GATES: tuple[PairGate, ...] = (_pays_enough,)
 """What makes a pair worth a line in the ranking."""
@@ -186,21 +222,22 @@ WORTH_GATES: tuple[PairGate, ...] = (_pays_enough,)
 
 
 def best_pair(
-    snapshots: Sequence[FundingSnapshot],
+    snapshots: Sequence[FundingSnapshot], gates: Gates
 ) -> tuple[Opportunity | None, list[Skip]]:
-    """Return the widest pair whose unit prices agree; ties go by venue name.
+    """Return the widest pair that passes the match gates; ties go by venue name.
 
-    Wider pairs whose prices disagree are returned as skips.
+    Wider pairs that are none (two coins of one name) are returned as skips.
     """
     rated = [_Rated(s.rate.per_hour, s.instrument.venue_id, s) for s in snapshots]
     if not rated:
         return None, []
     rated.sort(key=_by_rate_then_venue)
     low, high = rated[0], _highest(rated)
-    if high is not None and _prices_agree(low.snapshot, high.snapshot):
+    if high is not None:
         found = Opportunity(low.snapshot.instrument.base, low.snapshot, high.snapshot)
-        return found, []
-    return _search([each.snapshot for each in rated])
+        if match_refusal(found, gates) is None:
+            return found, []
+    return _search([each.snapshot for each in rated], gates)
 
 
 class _Rated(NamedTuple):
@@ -224,7 +261,7 @@ def _highest(rated: Sequence[_Rated]) -> _Rated | None:
 
 
 def _search(
-    ordered: Sequence[FundingSnapshot],
+    ordered: Sequence[FundingSnapshot], gates: Gates
 ) -> tuple[Opportunity | None, list[Skip]]:
     pairs = [
         Opportunity(long.instrument.base, long, short)
@@ -234,14 +271,15 @@ def _search(
     skips: list[Skip] = []
     seen: set[frozenset[str]] = set()
     for pair in pairs:
-        if _prices_agree(pair.long, pair.short):
+        refusal = match_refusal(pair, gates)
+        if refusal is None:
             return pair, skips
         names = frozenset(
             (str(pair.long.instrument.venue_id), str(pair.short.instrument.venue_id))
         )
         if names not in seen:
             seen.add(names)
-            skips.append(_mismatch(pair))
+            skips.append(refusal)
     return None, skips
 
 
@@ -277,12 +315,6 @@ def _unlisted(row: TokenRow) -> Skip:
 def venues_of(pair: Opportunity) -> tuple[VenueId, VenueId]:
     """Return the venues of a pair, the long one first."""
     return pair.long.instrument.venue_id, pair.short.instrument.venue_id
-
-
-def _prices_agree(first: FundingSnapshot, second: FundingSnapshot) -> bool:
-    if first.mark_price is None or second.mark_price is None:
-        return False
-    return prices_agree(first.mark_price, second.mark_price)
 
 
 def _mismatch(pair: Opportunity) -> Skip:

@@ -11,6 +11,8 @@ from enum import StrEnum
 from core.model.estimate import NetEstimate
 from core.model.instrument import TokenRow
 from core.model.market import FundingSnapshot
+from core.model.proof import VenueProof
+from core.model.stablecoin import UNMEASURED, Stablecoins
 from core.model.trouble import Trouble
 from core.model.units import HOURS_PER_YEAR, Base, VenueId
 
@@ -19,7 +21,10 @@ MAX_PRICE_RATIO = Decimal("1.03")
 
 
 def prices_agree(first: Decimal, second: Decimal) -> bool:
-    """Tell whether two unit prices can be those of one asset (0.97 to 1.03)."""
+    """Tell whether two unit prices can be those of one asset (0.97 to 1.03).
+
+    Both in one currency: `Stablecoins.in_usdc` makes them so.
+    """
     low, high = sorted((first, second))
     return low > 0 and high / low <= MAX_PRICE_RATIO
 
@@ -51,6 +56,10 @@ class SkipReason(StrEnum):
     BELOW_MIN_NET = "below_min_net"
     """Only gross pays: by then the costs are not earned, or too little is left."""
     LATE_BREAK_EVEN = "late_break_even"
+    UNIT_SUSPECT = "unit_suspect"
+    """The rate is not proven to be in the unit we take it for."""
+    STABLECOIN_GAP = "stablecoin_gap"
+    """The legs settle in two stablecoins that are too far apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,8 @@ class VenueStatus:
     age: timedelta | None
     """Age of the rates in use; None when there are none."""
     latency: timedelta | None = None
+    proof: VenueProof | None = None
+    """How far its rates are proven; None where nobody compares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,7 @@ class ScanResult:
     troubles: tuple[Trouble, ...] = ()
     pairs: Mapping[Base, tuple[Opportunity, ...]] = field(default_factory=dict)
     """Every pair of the tokens that were priced, best expected net first."""
+    stablecoins: Stablecoins = UNMEASURED
 
     @property
     def has_answer(self) -> bool:

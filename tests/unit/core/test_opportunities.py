@@ -58,7 +58,7 @@ def test_a_rate_per_eight_hours_and_one_per_hour_compare_on_one_basis() -> None:
     lighter = snapshot(venue=LIGHTER, per_hour="0.000012")
     extended = snapshot(venue=EXTENDED, per_hour="0.000012")
 
-    pair, _ = best_pair((lighter, extended))
+    pair, _ = best_pair((lighter, extended), GATES)
 
     assert lighter.rate.per_interval == Decimal("0.000096")
     assert pair is not None
@@ -193,7 +193,7 @@ def test_no_other_pair_of_the_token_is_wider(rates: list[Decimal]) -> None:
         for venue, rate in zip(ALL_VENUES, rates, strict=False)
     ]
 
-    pair, _ = best_pair(found)
+    pair, _ = best_pair(found, GATES)
 
     assert pair is not None
     hourly = [each.rate.per_hour for each in found]
