@@ -44,6 +44,8 @@ class Verb(StrEnum):
     SORT = "k"
     FOREIGN = "i"
     """Ignore the foreign position `arg` of the card."""
+    REPAIR = "e"
+    """Retry, stop, believe or give up the repair of the card's pair, by `arg`."""
 
 
 @dataclass(frozen=True, slots=True)

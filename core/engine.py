@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.errors import UnknownTokenError, UnknownTradeError, VenueError
+from core.execution.sizing import Held
+from core.execution.world import stopped_key
 from core.limits import PAUSE_KEY
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import (
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from core.alerts import SpreadWatch
+    from core.execution import Execution
     from core.execution.foreign import ForeignWatch
     from core.health import VenueMonitor
     from core.model.control import AlertDelivery
@@ -117,6 +120,7 @@ class EngineParts:
     outages: OutageWatch
     foreign: ForeignWatch
     quotes: Quotes
+    execution: Execution
     reconciler: Reconciler
     accounts: Mapping[VenueId, TradingVenue]
     plans: Plans
@@ -396,6 +400,96 @@ class Engine:
         await self._parts.reconciler.check_positions()
         await self._parts.foreign.check()
 
+    # --- trouble --------------------------------------------------------------------
+
+    async def retry_repair(self, trade_id: TradeId, user_id: UserId) -> bool:
+        """Repair a pair in trouble at once; False if it does not need a person.
+
+        Raises:
+            UnknownTradeError: there is none.
+        """
+        trade = await self._troubled(trade_id)
+        if trade is None or not await self._parts.execution.retry_now(trade_id):
+            return False
+        self._look_again(trade)
+        await self._note(user_id, "asked for a repair at once", trade)
+        return True
+
+    async def fixed_by_hand(self, trade_id: TradeId, user_id: UserId) -> bool:
+        """Look at a pair's venues at once; two equal readings are believed.
+
+        Raises:
+            UnknownTradeError: there is none.
+        """
+        trade = await self._troubled(trade_id)
+        if trade is None:
+            return False
+        self._parts.execution.wake(trade_id)
+        self._look_again(trade)
+        await self._note(user_id, "said a pair was fixed by hand", trade)
+        return True
+
+    async def stop_repairs(self, trade_id: TradeId, user_id: UserId) -> bool:
+        """Send nothing more for a pair in trouble until `retry_repair`.
+
+        Survives a restart; ends when the pair is in order again.
+
+        Raises:
+            UnknownTradeError: there is none.
+        """
+        trade = await self._troubled(trade_id)
+        if trade is None:
+            return False
+        await self._parts.execution.world.stop_repairs(trade, user_id)
+        await self._note(user_id, "stopped repairs", trade)
+        return True
+
+    async def accept_residual(
+        self, trade_id: TradeId, shown: tuple[Decimal, Decimal], user_id: UserId
+    ) -> bool:
+        """Leave what one leg holds too much to its owner, at the size that was shown.
+
+        False if the legs hold something else by now or nothing is to be accepted.
+
+        Args:
+            trade_id: the pair in trouble.
+            shown: what leg 1 and leg 2 held on the card, base units.
+            user_id: who accepts.
+
+        Raises:
+            UnknownTradeError: there is none.
+        """
+        trade = await self._troubled(trade_id)
+        if trade is None:
+            return False
+        held, execution = Held(*shown), self._parts.execution
+        if not await execution.accept_residual(trade_id, held, user_id):
+            return False
+        detail = f"first={held.first:f} second={held.second:f}"
+        await self._note(user_id, "accepted a residual", trade, detail)
+        return True
+
+    async def _troubled(self, trade_id: TradeId) -> Trade | None:
+        trade = await self._parts.trades.trade(trade_id)
+        if trade is None:
+            raise UnknownTradeError(trade_id)
+        return trade if trade.needs_attention else None
+
+    def _look_again(self, trade: Trade) -> None:
+        """Compare a pair that rests: nobody else works on it."""
+        if trade.state is TradeState.OPEN and not self._is_checking:
+            work = self._parts.reconciler.check_positions()
+            self._parts.nursery.start(work, name=f"look again {trade.trade_id}")
+
+    async def _note(
+        self, user_id: UserId, what: str, trade: Trade, more: str = ""
+    ) -> None:
+        detail = f"trade {trade.trade_id} {more}".rstrip()
+        event = self._event(user_id, what, detail)
+        await self._parts.halts.log_event(event)
+
+    # --- what is not ours -----------------------------------------------------------
+
     async def ignore_foreign(
         self, venue_id: VenueId, symbol: str, quantity: Decimal, user_id: UserId
     ) -> bool:
@@ -425,7 +519,15 @@ class Engine:
         absence = self._parts.scanner.absence
         found = {leg.instrument.venue_id: absence(leg.instrument) for leg in trade.legs}
         gone = {venue_id: why for venue_id, why in found.items() if why is not None}
-        return replace(position, gone=gone)
+        return replace(
+            position, gone=gone, is_repair_stopped=await self._is_stopped(trade)
+        )
+
+    async def _is_stopped(self, trade: Trade) -> bool:
+        if not trade.needs_attention:
+            return False
+        key = stopped_key(trade.trade_id)
+        return any(halt.key == key for halt in await self._parts.halts.halts())
 
     async def _balance(self, account: TradingVenue) -> Balance | None:
         try:

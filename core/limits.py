@@ -296,4 +296,4 @@ def _is_soft_start(halt: Halt) -> bool:
 
 def _without_persons_halt(halts: Iterable[Halt]) -> tuple[Halt, ...]:
     """Return the halts that hold a confirmed close: it is a person's, not automatic."""
-    return tuple(halt for halt in halts if halt.key != HALT_KEY)
+    return tuple(halt for halt in halts if halt.key != HALT_KEY and halt.by is None)

@@ -19,7 +19,7 @@ from core.errors import StorageError
 from core.execution import endings, facts, income
 from core.execution.live import NotYet, doubted
 from core.execution.sizing import ZERO, booked, is_level, zeros
-from core.execution.world import RaceLostError, attention_key
+from core.execution.world import RaceLostError, attention_key, stopped_key
 from core.limits import STARTUP_KEY, is_over
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import GLOBAL_SCOPE, Event, Halt, TradingState
@@ -140,8 +140,9 @@ class Reconciler:
         }
         for trade in flagged.values():
             await self._world.halt_instruments(trade, trade.attention or "")
+        kept = {*flagged, *(stopped_key(each.trade_id) for each in flagged.values())}
         for halt in await self._world.halts.halts():
-            if halt.key.startswith(attention_key("")) and halt.key not in flagged:
+            if halt.key.startswith(attention_key("")) and halt.key not in kept:
                 now = self._world.clock.now()
                 event = Event(now, "engine", f"lift {halt.scope}", halt.key)
                 await self._world.halts.clear_halt(halt.scope, halt.key, event)

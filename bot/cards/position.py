@@ -11,6 +11,7 @@ from bot.cards import foreign, numbers
 from bot.cards.card import Card, Style
 from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
 from bot.cards.legs import leg_table
+from bot.cards.repair import STOPPED, accepted_words, repair_buttons
 from bot.cards.shown import ShownRow, pack_rows
 from core.model.trade import TradeState
 
@@ -194,6 +195,8 @@ def position_card(position: Position, look: Look) -> Card:
         f"🚨 {look.sentence(trade.attention or 'a person must look')}"
         if trade.needs_attention
         else "",
+        STOPPED if position.is_repair_stopped else "",
+        accepted_words(trade, look),
         _gone(position, look),
         _legs(position, look),
         f"Funding {numbers.usd(position.funding_usd, is_signed=True)}"
@@ -333,6 +336,7 @@ def _position_buttons(trade: Trade, look: Look) -> tuple[tuple[Button, ...], ...
     name = numbers.cut(trade.base)
     close = look.button(f"Close {name}…", Verb.CLOSE, "0", Style.DANGER)
     return rows_of(
+        *(repair_buttons(look) if trade.needs_attention else ()),
         [close] if can_close else [],
         [
             look.button("🔄 Refresh", Verb.REFRESH),

@@ -10,6 +10,7 @@ from bot.cards.card import Card
 from bot.cards.facts import cost, gain, items, moment, number, quantity
 from bot.cards.layout import folded, lines, rows_of, text
 from bot.cards.legs import leg_table
+from bot.cards.repair import kept_words, repair_buttons
 from bot.cards.shown import QuoteRequest, ShownRow, pack_rows
 from bot.cards.trouble import busy_state
 from core.model.alert import AlertKind
@@ -193,7 +194,9 @@ def _not_opened(facts: Facts, look: Look) -> Sequence[str]:
     if not was_ordered:
         said = "Nothing was ordered."
     else:
-        said = f"Both legs are flat again, cost {numbers.usd(paid)}."
+        said = kept_words(facts, number(facts, "kept"), look) or (
+            f"Both legs are flat again, cost {numbers.usd(paid)}."
+        )
     return (
         (
             f"{_base(facts)} not opened: {look.reason(facts.get('reason', 'unknown'))}"
@@ -229,6 +232,7 @@ def _closed(facts: Facts, look: Look) -> Sequence[str]:
         ),
         f"Reason: {look.reason(facts['reason'])}" if facts.get("reason") else "",
         "Closed by hand on the venues: the price part is not known." if by_hand else "",
+        kept_words(facts, number(facts, "kept"), look),
         f"Held {held}" if held else "",
     )
 
@@ -382,7 +386,11 @@ def _buttons(
         return rows_of([pair, close, top])
     if kind is AlertKind.RESTARTED:
         return rows_of([all_pairs, look.button("Health", Verb.SCREEN, "health")])
-    return rows_of([pair, all_pairs, look.button("Health", Verb.SCREEN, "health")])
+    is_stuck = kind is AlertKind.NOT_HEDGED and "trade" in facts
+    return rows_of(
+        *(repair_buttons(look) if is_stuck else ()),
+        [pair, all_pairs, look.button("Health", Verb.SCREEN, "health")],
+    )
 
 
 _WORDS: Mapping[AlertKind, Callable[[Facts, Look], Sequence[str]]] = {

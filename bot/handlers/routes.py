@@ -15,7 +15,7 @@ from bot.cards import trouble
 from bot.cards.card import Reply
 from bot.cards.help import DESCRIPTIONS, again
 from bot.cards.shown import unpack_request
-from bot.handlers import control, foreign, positions, preferences, scan, trade
+from bot.handlers import control, foreign, positions, preferences, repair, scan, trade
 from bot.handlers.screens import (
     ForeignScreenError,
     OldScreenError,
@@ -239,6 +239,7 @@ _TAPS: Mapping[Verb, TapHandler] = {
     Verb.FILTER: scan.narrow,
     Verb.SORT: scan.sort,
     Verb.FOREIGN: foreign.ignore,
+    Verb.REPAIR: repair.answer,
 }
 VERBS: Mapping[Verb, TapHandler] = {
     verb: _tapped(handler) for verb, handler in _TAPS.items()

@@ -176,6 +176,7 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
             listed=scanner.listed,
         ),
         quotes=quotes,
+        execution=execution,
         reconciler=Reconciler(execution=execution, outbox=ground.outbox, clocks=clocks),
         accounts=accounts.all,
         plans=journal,

@@ -13,7 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from core.execution import endings
+from core.execution import endings, facts
 from core.execution.live import NotYet
 from core.execution.preflight import Refused, Slot, cost_broken, entry_order
 from core.execution.sizing import (
@@ -21,6 +21,7 @@ from core.execution.sizing import (
     MAX_ROUNDS,
     MAX_TOPUPS,
     ZERO,
+    accepted,
     booked,
     is_level,
     last_of,
@@ -58,6 +59,7 @@ TURNED = "a venue filled more than it held and turned the position around"
 NO_PRICE = "a venue shows no price to sell at"
 LEG_GONE = "one leg was closed at its venue, so I closed the other"
 HEDGED_AGAIN = "the legs were made equal again"
+ACCEPTED = "what one leg holds more was accepted by an owner"
 
 
 async def agreed(
@@ -237,6 +239,8 @@ async def rebalance(
         await world.move(docket, "T30", changed=_calm(fresh))
         return GO
     why = "the close stopped" if trade.close_target_base is not None else HEDGED_AGAIN
+    if accepted(trade, held.larger):
+        why = ACCEPTED
     await endings.stays_open(world, docket, "T31", why)
     return GO
 
@@ -264,6 +268,7 @@ async def reduce(
         latest = last_of(docket.intents)
         again_at = now if latest is None else latest.created_at + REPAIR_AGAIN
         if trade.steps > 0 and now < again_at:
+            await _told_anew(world, docket)
             return again_at - now
     elif trade.steps >= len(BANDS) or now - started > SERIES_WITHIN:
         why = "the excess could not be sold in time"
@@ -281,6 +286,16 @@ async def reduce(
         docket, row, changed=changed, draft=draft, tell=world.follow(docket, stage)
     )
     return GO
+
+
+async def _told_anew(world: World, docket: Docket) -> None:
+    """Write and tell what an attempt left to repair, if it sold a part."""
+    trade = docket.trade
+    if docket.brought_up_to_date() == trade:
+        return
+    why = trade.attention or "the excess could not be sold in time"
+    tell = (lambda after: facts.not_hedged(after, why, world.clock.now()),)
+    await world.move(docket, None, changed=trade, tell=tell)
 
 
 async def is_halted(

@@ -42,6 +42,7 @@ async def not_opened(
             new_quote="yes" if refused.is_market else None,
             pause_until=None if cooldown is None else cooldown.until.isoformat(),
         ),
+        **facts.kept_facts(docket),
         **refused.more,
     }
     is_news = not world.is_watched(docket.trade)
@@ -79,6 +80,8 @@ async def _pause(world: World, trade: Trade) -> Cooldown:
 
 def _cost(docket: Docket) -> Decimal | None:
     """Return what an entry that ended flat cost, positive is paid."""
+    if docket.kept is not None:
+        return None
     cash, fees = cash_usd(docket.intents), fees_usd(docket.intents)
     return None if cash is None or fees is None else fees - cash
 
@@ -114,7 +117,8 @@ async def closed(world: World, docket: Docket, row: str, reason: str) -> Docket:
     payments = await world.trades.payments_of(trade.trade_id)
     funding = sum((paid.amount_usd for paid in payments), ZERO)
     is_ours = all(not leg.lost_base for leg in trade.legs)
-    cash = cash_usd(docket.intents) if is_ours else None
+    is_flat = is_ours and docket.kept is None
+    cash = cash_usd(docket.intents) if is_flat else None
     fees = fees_usd(docket.intents)
     total = None if cash is None or fees is None else cash + funding - fees
     more = facts.known(
@@ -125,7 +129,7 @@ async def closed(world: World, docket: Docket, row: str, reason: str) -> Docket:
         total_usd=total,
         opened_at=None if trade.opened_at is None else trade.opened_at.isoformat(),
         by_hand="no" if is_ours else "yes",
-    )
+    ) | facts.kept_facts(docket)
     is_news = not world.is_watched(trade)
     tell = world.result(AlertKind.CLOSED, more, is_news=is_news)
     ended = replace(

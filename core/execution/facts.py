@@ -51,6 +51,17 @@ def known(**values: Decimal | str | None) -> dict[str, str]:
     }
 
 
+def kept_facts(docket: Docket) -> dict[str, str]:
+    """Return what an owner keeps of a pair that ended."""
+    if docket.kept is None:
+        return {}
+    number, quantity = docket.kept
+    leg = docket.trade.legs[number - 1]
+    return known(
+        kept=quantity, kept_side=leg.side.value, kept_venue=leg.instrument.venue_id
+    )
+
+
 def trade_facts(docket: Docket) -> dict[str, str]:
     """Return what every message about a trade carries."""
     trade = docket.brought_up_to_date()

@@ -10,22 +10,24 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.execution import balance, closing, entry
 from core.execution.live import LivePositions
+from core.execution.sizing import booked, excess, zeros
 from core.execution.world import GO, READ_AGAIN, RaceLostError
-from core.model.trade import TradeState
+from core.model.trade import Residual, TradeState
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from core.execution.sizing import Docket
+    from core.execution.sizing import Docket, Held
     from core.execution.world import World
     from core.model.trade import Trade
-    from core.model.units import TradeId
+    from core.model.units import TradeId, UserId
     from core.runtime import Nursery
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ class Execution:
         self._turns: dict[TradeId, asyncio.Lock] = {}
         self._workers: Counter[TradeId] = Counter()
         self._at_start: set[TradeId] = set()
+        self._naps: dict[TradeId, asyncio.Timeout] = {}
 
     def start_open(self, trade: Trade) -> None:
         """Open a confirmed trade in a task of its own."""
@@ -86,9 +89,74 @@ class Execution:
             wait: timedelta | None = GO
             while wait is not None:
                 if wait > GO:
-                    await self.world.clock.sleep(wait)
+                    await self._nap(trade_id, wait)
                 wait = await self._tried(trade_id)
             self._at_start.discard(trade_id)
+
+    async def _nap(self, trade_id: TradeId, wait: timedelta) -> None:
+        """Wait between two steps, where `wake` may end the wait and nothing else."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as nap:
+                self._naps[trade_id] = nap
+                try:
+                    await self.world.clock.sleep(wait)
+                finally:
+                    del self._naps[trade_id]
+
+    def wake(self, trade_id: TradeId) -> None:
+        """Let a trade that waits look at its venues at once."""
+        nap = self._naps.get(trade_id)
+        if nap is not None:
+            nap.reschedule(asyncio.get_running_loop().time())
+
+    async def retry_now(self, trade_id: TradeId) -> bool:
+        """Repair a trade in trouble without waiting, also one whose repairs stopped.
+
+        False if the trade does not need a person. The next attempt is an ordinary one:
+        reduce-only, after reading both positions.
+        """
+        docket = await self.world.docket(trade_id)
+        if docket is None or not docket.trade.needs_attention:
+            return False
+        await self.world.allow_repairs(docket.trade)
+        if not docket.unresolved and docket.trade.state not in RESTING:
+            try:
+                fresh = replace(docket.trade, steps=0)
+                await self.world.move(docket, None, changed=fresh)
+            except RaceLostError:
+                log.info("a step was faster than the tap trade_id=%s", trade_id)
+        self.wake(trade_id)
+        return True
+
+    async def accept_residual(
+        self, trade_id: TradeId, shown: Held, user_id: UserId
+    ) -> bool:
+        """Let an owner keep what one leg holds too much, as it was shown to him.
+
+        False if the legs hold something else by now, an order is undecided, or there is
+        nothing to accept. The pair then rests at its next step: open with the residual,
+        or ended with what is left given to its owner.
+        """
+        docket = await self.world.docket(trade_id)
+        if docket is None or not docket.trade.needs_attention or docket.unresolved:
+            return False
+        trade, held = docket.trade, booked(docket)
+        quantity = excess(trade, held)
+        if held != shown or quantity is None or trade.state in RESTING:
+            return False
+        larger, is_all = trade.legs[held.larger - 1], any(zeros(trade, held))
+        word = Residual(quantity, user_id, self.world.clock.now(), is_all=is_all)
+        first, second = (
+            replace(leg, accepted=word if leg is larger else leg.accepted)
+            for leg in trade.legs
+        )
+        changed = replace(trade, first=first, second=second)
+        try:
+            await self.world.move(docket, None, changed=changed)
+        except RaceLostError:
+            return False
+        self.wake(trade_id)
+        return True
 
     async def _tried(self, trade_id: TradeId) -> timedelta | None:
         try:

@@ -1,8 +1,8 @@
 """A trade and its orders in; what legs hold and what a step may order out; pure.
 
-*zero*: less than the leg's own lot. *level*: the legs differ by less than both lots or,
-where nothing may be added any more, by less than can be sold of the larger leg and at
-most a tenth of it.
+*zero*: less than the leg's own lot, or what an owner keeps of it. *level*: the legs
+differ by less than both lots, or by no more than an owner accepted, or, where nothing
+may be added any more, by less than can be sold of the larger leg and at most a tenth.
 """
 
 from __future__ import annotations
@@ -64,6 +64,14 @@ class Docket:
         )
         return filled - self.trade.legs[leg - 1].lost_base
 
+    @property
+    def kept(self) -> tuple[int, Decimal] | None:
+        """Return the leg, and how much of it, that an owner keeps after the end."""
+        for number, leg in enumerate(self.trade.legs, start=1):
+            if leg.accepted is not None and leg.accepted.is_all and self.booked(number):
+                return number, self.booked(number)
+        return None
+
     def brought_up_to_date(self) -> Trade:
         """Return the trade with its legs holding what the fills say."""
         first, second = (
@@ -106,8 +114,11 @@ def in_leg_direction(leg: TradeLeg, signed: Decimal) -> Decimal:
 
 
 def is_zero(leg: TradeLeg, held: Decimal) -> bool:
-    """Tell whether a leg holds less than its own lot, either way."""
-    return abs(held) < leg.instrument.lot_base
+    """Tell whether a leg holds less than its own lot, either way, or what is kept."""
+    if abs(held) < leg.instrument.lot_base:
+        return True
+    kept = leg.accepted
+    return kept is not None and kept.is_all and ZERO < held <= kept.quantity_base
 
 
 def zeros(trade: Trade, held: Held) -> tuple[bool, bool]:
@@ -120,10 +131,30 @@ def is_level(trade: Trade, held: Held, *, may_add: bool) -> bool:
     difference = held.difference
     if all(difference < leg.instrument.lot_base for leg in trade.legs):
         return True
+    if difference <= accepted(trade, held.larger):
+        return True
     if may_add:
         return False
     share = difference <= held.of(held.larger) * LEVEL_SHARE
     return share and difference < _unsellable(trade, held.larger)
+
+
+def accepted(trade: Trade, leg: int) -> Decimal:
+    """Return how much more than the other one a leg may hold by an owner's word."""
+    kept = trade.legs[leg - 1].accepted
+    return ZERO if kept is None else kept.quantity_base
+
+
+def excess(trade: Trade, held: Held) -> Decimal | None:
+    """Return what the larger leg holds too much; None if that cannot be accepted.
+
+    None for legs that are level, and for a leg that was turned around: nobody can say
+    what of it is the residual.
+    """
+    if min(held.first, held.second) < ZERO or all(zeros(trade, held)):
+        return None
+    is_hedged = not any(zeros(trade, held)) and is_level(trade, held, may_add=False)
+    return None if is_hedged else held.difference
 
 
 def _unsellable(trade: Trade, larger: int) -> Decimal:

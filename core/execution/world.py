@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from core.model.intent import OrderIntent
     from core.model.market import OrderBook
     from core.model.trade import Trade
-    from core.model.units import TradeId, VenueId
+    from core.model.units import TradeId, UserId, VenueId
     from core.orders.desk import Draft, Orders
     from core.ports import Clock, Halts, Intents, OrderBooks, Trades, TradingVenue
 
@@ -249,9 +249,26 @@ class World:
             event = Event(now, WHO, f"halt {scope}", reason)
             await self.halts.set_halt(halt, event)
 
+    async def stop_repairs(self, trade: Trade, user_id: UserId) -> None:
+        """Send nothing automatic in both instruments until a person allows it again."""
+        reason = "repairs of this pair were stopped by an owner"
+        for leg in trade.legs:
+            scope = scope_of(leg.instrument.venue_id, leg.instrument.symbol)
+            now = self.clock.now()
+            key = stopped_key(trade.trade_id)
+            halt = Halt(scope, key, TradingState.HALTED, reason, now, by=user_id)
+            await self.halts.set_halt(halt, Event(now, WHO, f"halt {scope}", reason))
+
+    async def allow_repairs(self, trade: Trade) -> None:
+        """Take back what `stop_repairs` set."""
+        await self._lift(trade, stopped_key(trade.trade_id))
+
     async def lift_instruments(self, trade: Trade) -> None:
-        """Take back what `halt_instruments` set."""
-        key = attention_key(trade.trade_id)
+        """Take back what `halt_instruments` and `stop_repairs` set."""
+        await self.allow_repairs(trade)
+        await self._lift(trade, attention_key(trade.trade_id))
+
+    async def _lift(self, trade: Trade, key: str) -> None:
         for leg in trade.legs:
             scope = scope_of(leg.instrument.venue_id, leg.instrument.symbol)
             event = Event(self.clock.now(), WHO, f"lift {scope}", key)
@@ -288,3 +305,8 @@ class World:
 def attention_key(trade_id: str) -> str:
     """Return the key of the halts that one trade's trouble sets."""
     return f"attention:{trade_id}"
+
+
+def stopped_key(trade_id: str) -> str:
+    """Return the key of the halts by which a person stops one trade's repairs."""
+    return f"{attention_key(trade_id)}:stopped"

@@ -48,6 +48,8 @@ class AlertKind(StrEnum):
     |                | may work); bound broken: `bound` (spread, cost), `was`, `now`   |
     | CLOSED         | `reason`, `price_usd`, `funding_usd`, `fees_usd`, `total_usd`   |
     |                | (each + received but fees + paid), `opened_at`, `by_hand` yes/no|
+    |                | (both ends: `kept` (base an owner keeps), `kept_side`,          |
+    |                | `kept_venue`)                                                   |
     | STAYS_OPEN     | `reason`, `remaining` (base per leg), `was_closing` (no: the    |
     |                | legs were leveled again without a close)                        |
     | NOT_HEDGED     | `reason`, `tries`, `last_answer`, `repeat_s`; what to do by     |

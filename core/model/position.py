@@ -48,6 +48,8 @@ class Position:
     valued_at: datetime
     gone: Mapping[VenueId, AbsenceReason] = field(default_factory=dict)
     """Venues that do not list a leg's contract any more, and why."""
+    is_repair_stopped: bool = False
+    """An owner stopped the repairs of this pair."""
 
     @property
     def funding_usd(self) -> Decimal:

@@ -95,6 +95,18 @@ _BY_ROW = {arrow.row: arrow for arrow in TRADE_ARROWS}
 
 
 @dataclass(frozen=True, slots=True)
+class Residual:
+    """What an owner keeps on one leg although the other one does not match it."""
+
+    quantity_base: Decimal
+    """Unsigned; more than this is not accepted."""
+    by: UserId
+    at: datetime
+    is_all: bool
+    """The other leg held nothing then: the pair ends, and the rest is the owner's."""
+
+
+@dataclass(frozen=True, slots=True)
 class TradeLeg:
     """One leg of a trade and what it holds by our books."""
 
@@ -106,6 +118,8 @@ class TradeLeg:
     lost_base: Decimal = Decimal(0)
     """Closed by others (by hand, by the venue), seen in the live position."""
     entry_rate_per_hour: Decimal | None = None
+    accepted: Residual | None = None
+    """What of this leg an owner keeps unhedged; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True)

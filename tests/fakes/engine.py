@@ -311,6 +311,8 @@ class ScriptedEngine(Engine):
     owners_told: bool = False
     """Whether the last halt was told to the owners."""
     foreign: tuple[ForeignPosition, ...] = ()
+    said: list[tuple[TradeId, str]] = field(default_factory=list)
+    """What owners said of pairs in trouble."""
     wishes: Preferences = field(
         default_factory=lambda: Preferences(FACTS.alert_spread_per_hour)
     )
@@ -530,6 +532,34 @@ class ScriptedEngine(Engine):
     async def position(self, trade_id: TradeId) -> Position:
         """Return one trade."""
         return value_of(self._trade(trade_id), self.clock.now())
+
+    async def _said(self, trade_id: TradeId, what: str) -> bool:
+        self.said.append((trade_id, what))
+        return self._trade(trade_id).needs_attention
+
+    async def retry_repair(self, trade_id: TradeId, user_id: UserId) -> bool:
+        """Note it."""
+        del user_id
+        return await self._said(trade_id, "retry")
+
+    async def fixed_by_hand(self, trade_id: TradeId, user_id: UserId) -> bool:
+        """Note it."""
+        del user_id
+        return await self._said(trade_id, "fixed")
+
+    async def stop_repairs(self, trade_id: TradeId, user_id: UserId) -> bool:
+        """Note it."""
+        del user_id
+        return await self._said(trade_id, "stop")
+
+    async def accept_residual(
+        self, trade_id: TradeId, shown: tuple[Decimal, Decimal], user_id: UserId
+    ) -> bool:
+        """Note it, and let it stand if the legs hold what was shown."""
+        del user_id
+        first, second = self._trade(trade_id).legs
+        is_same = shown == (first.held_base, second.held_base)
+        return await self._said(trade_id, f"accept {shown[0]} {shown[1]}") and is_same
 
     async def ignore_foreign(
         self, venue_id: VenueId, symbol: str, quantity: Decimal, user_id: UserId

@@ -10,7 +10,7 @@ import pytest
 
 from bot.access import VIEWER_COMMANDS, VIEWER_VERBS
 from bot.callbacks import Tap, Verb
-from bot.cards import trouble
+from bot.cards import repair, trouble
 from bot.cards.alert import alert_card
 from bot.cards.card import Reply
 from bot.handlers.routes import COMMANDS, VERBS, unknown_command, unknown_text
@@ -887,6 +887,53 @@ async def test_a_refusal_while_halted_names_the_halt(chat: Chat) -> None:
     assert card.first_line.startswith("Everything is halted by you since 21:52 UTC")
 
 
+# --- a pair in trouble ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [("Retry now", "retry"), ("I fixed it", "fixed"), ("Stop repairs", "stop")],
+)
+async def test_an_owner_says_what_becomes_of_a_pair_in_trouble(
+    chat: Chat, label: str, said: str
+) -> None:
+    """At such a moment each button must do its own thing, on this pair."""
+    trade_id = _hold(chat)
+    trade = chat.engine.trades[trade_id]
+    chat.engine.trades[trade_id] = replace(trade, needs_attention=True)
+    card = await chat.type("/pos HYPE")
+
+    await chat.tap(card, label)
+
+    assert chat.engine.said == [(trade_id, said)]
+    assert chat.toast != repair.IN_ORDER
+
+
+async def test_a_late_tap_on_a_pair_in_order_repairs_nothing(chat: Chat) -> None:
+    """The news stays in the chat long after the pair was repaired."""
+    trade_id = _hold(chat)
+    trade = chat.engine.trades[trade_id]
+    chat.engine.trades[trade_id] = replace(trade, needs_attention=True)
+    card = await chat.type("/pos HYPE")
+    chat.engine.trades[trade_id] = trade
+
+    after = await chat.tap(card, "Retry now")
+
+    assert chat.toast == repair.IN_ORDER
+    assert all(one.tap.verb is not Verb.REPAIR for one in after.buttons)
+
+
+async def test_a_viewer_gets_no_say_in_a_repair(chat: Chat) -> None:
+    """Repairs send orders."""
+    trade_id = _hold(chat)
+    trade = chat.engine.trades[trade_id]
+    chat.engine.trades[trade_id] = replace(trade, needs_attention=True)
+
+    card = await chat.type("/pos HYPE", VERA)
+
+    assert all(one.tap.verb is not Verb.REPAIR for one in card.buttons)
+
+
 # --- what is not ours -----------------------------------------------------------------
 
 
@@ -1010,6 +1057,9 @@ async def test_every_button_of_every_card_leads_somewhere(chat: Chat) -> None:
     """Every card ends in an answer, whatever an owner presses."""
     for base, trade_id in (("HYPE", "trade900"), ("WIF", "trade901")):
         _hold(chat, base, trade_id)
+    stuck = _hold(chat, "FARTCOINISLONG", "trade902")
+    trade = chat.engine.trades[stuck]
+    chat.engine.trades[stuck] = replace(trade, needs_attention=True)
     chat.engine.foreign = (STRANGE,)
     crawler = Crawler(chat, ANNA)
 
