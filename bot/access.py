@@ -15,6 +15,7 @@ CONFIRMS_PER_MINUTE = 3
 TAPS_PER_MINUTE = 60
 
 VIEWER_COMMANDS = frozenset({"start", "help", "top", "matrix", "pos", "positions"}) | {
+    "why",
     "health",
     "halt",
 }
@@ -29,6 +30,7 @@ VIEWER_VERBS = frozenset(
         Verb.RETRY,
         Verb.FILTER,
         Verb.SORT,
+        Verb.WHY,
     }
 )
 UNHURRIED_COMMANDS = frozenset({"pause", "halt"})

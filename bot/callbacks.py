@@ -42,6 +42,8 @@ class Verb(StrEnum):
     RESUME = "g"
     FILTER = "f"
     SORT = "k"
+    WHY = "w"
+    """Refusals of row `arg`; without one, the matrix asks which token is meant."""
     FOREIGN = "i"
     """Ignore the foreign position `arg` of the card."""
     REPAIR = "e"

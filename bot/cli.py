@@ -1,4 +1,4 @@
-"""Read the command line: `carrybot run`, `carrybot check`, `carrybot scan [--json]`.
+"""Read the command line: `carrybot run`, `carrybot check`, `carrybot scan`.
 
 Exit status: 0 done, 1 cannot go on or not ready, 2 bad settings or words, 3 no venue
 answered.
@@ -22,10 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bot import logs
+from bot.cards.look import Look
+from bot.cards.why import plain_lines
 from bot.checkup.findings import is_clean, lines_of
 from bot.settings import SettingsError, load_settings
-from bot.wiring import NotReadyError, check_all, running, scanning
-from core.errors import StorageError
+from bot.wiring import NotReadyError, check_all, explaining, running, scanning
+from core.errors import StorageError, UnknownTokenError
 from core.model.units import hours_of
 
 if TYPE_CHECKING:
@@ -79,6 +81,8 @@ async def _command(options: argparse.Namespace, settings: Settings) -> int:
         return await _run(settings)
     if options.command == "check":
         return await _check(settings)
+    if options.why:
+        return await _why(settings, options.why)
     return await _scan(settings, as_json=options.json)
 
 
@@ -101,7 +105,11 @@ def _parser() -> argparse.ArgumentParser:
         help="look once and print where which token trades and what pays most",
         epilog="Exit status 0 if at least one venue answered, 3 if none.",
     )
-    scan.add_argument("--json", action="store_true", help="print one JSON object")
+    how = scan.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="print one JSON object")
+    how.add_argument(
+        "--why", metavar="TOKEN", help="say which gate refuses each venue and pair"
+    )
     return parser
 
 
@@ -178,6 +186,26 @@ async def _scan(settings: Settings, *, as_json: bool) -> int:
             result, Console(), period_h=8 if settings.rate_display == "8h" else 1
         )
     return DONE if result.has_answer else NO_ANSWER
+
+
+async def _why(settings: Settings, token: str) -> int:
+    """Print what refuses one token, venue by venue and pair by pair."""
+    async with explaining(settings) as (why, venues):
+        try:
+            explanation = await why.explain(token)
+        except UnknownTokenError as error:
+            _complain(str(error))
+            return NO_ANSWER
+        look = Look(
+            settings.mode,
+            venues,
+            explanation.at,
+            card_id="",
+            rate_hours=8 if settings.rate_display == "8h" else 1,
+        )
+    for line in plain_lines(explanation, look):
+        sys.stdout.write(f"{line}\n")
+    return DONE
 
 
 def scan_object(result: ScanResult) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import TYPE_CHECKING
 
 from core.errors import VenueError
@@ -20,13 +21,14 @@ from core.model.instrument import (
     TokenStatus,
 )
 from core.model.trouble import Trouble
+from core.model.units import Base
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
     from datetime import datetime
 
     from core.health import VenueMonitor
-    from core.model.units import Base, VenueId
+    from core.model.units import VenueId
     from core.ports import AvailabilityStore, Clock, Instruments
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,11 @@ class AvailabilityCache:
     def concerns(self, base: Base | None) -> bool:
         """Tell whether a token is in use; all are, unless some were named."""
         return self._tokens is None or base in self._tokens
+
+    @property
+    def venue_ids(self) -> tuple[VenueId, ...]:
+        """Return every venue that is asked for a list."""
+        return tuple(self._sources)
 
     @property
     def unread(self) -> tuple[VenueId, ...]:
@@ -159,6 +166,40 @@ def _row(
         if venue_id not in instruments
     }
     return TokenRow(base=base, instruments=instruments, absences=reasons)
+
+
+def row_of(availability: Availability, token: str) -> TokenRow | None:
+    """Return the row of a token as a person types it, None if there is none.
+
+    1000PEPE, kPEPE and pepe all mean PEPE, unless a token is really called so.
+    """
+    for name in _readings(token):
+        found = availability.rows.get(Base(name))
+        if found is not None:
+            return found
+    return None
+
+
+def left_out_of(
+    availability: Availability, names: Container[str]
+) -> tuple[LeftOut, ...]:
+    """Return contracts left out whose token or own name is one of these capitals."""
+    return tuple(
+        one
+        for one in availability.left_out
+        if (one.base or "").upper() in names or one.native_name.upper() in names
+    )
+
+
+def _readings(token: str) -> tuple[str, ...]:
+    """Return the ways to read a typed token, the plainest first."""
+    plain = token.strip().upper()
+    forms = (
+        re.sub(r"^1(?:0{3,6}|M)(?=\D)", "", plain),
+        re.sub(r"(?<=\D)1(?:0{3,6})$", "", plain),
+        re.sub(r"^K(?=[A-Z])", "", plain),
+    )
+    return (plain, *forms)
 
 
 def _lists(availability: Availability) -> dict[VenueId, VenueList]:

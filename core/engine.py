@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from core.availability import row_of
 from core.errors import UnknownTokenError, UnknownTradeError, VenueError
 from core.execution.sizing import Held
 from core.execution.world import stopped_key
@@ -26,7 +26,6 @@ from core.model.control import (
 from core.model.health import Health, VenueHealth
 from core.model.position import Portfolio
 from core.model.trade import TradeState
-from core.model.units import Base
 from core.positions import value_trade
 from core.quotes import Person, Quote
 
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from core.model.position import Position
     from core.model.trade import Trade
     from core.model.units import (
+        Base,
         ChatId,
         MessageId,
         Mode,
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         VenueId,
     )
     from core.model.venue import VenueRules
+    from core.model.why import Explanation
     from core.outages import OutageWatch
     from core.ports import (
         Clock,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from core.reconcile import Reconciler
     from core.runtime import Nursery
     from core.scanner import Scanner
+    from core.why import Why
 
 __all__ = ["Engine", "EngineFacts", "EngineParts", "Quote", "TokenView"]
 
@@ -121,6 +123,7 @@ class EngineParts:
     foreign: ForeignWatch
     quotes: Quotes
     execution: Execution
+    why: Why
     reconciler: Reconciler
     accounts: Mapping[VenueId, TradingVenue]
     plans: Plans
@@ -226,11 +229,20 @@ class Engine:
 
     def _row(self, token: str) -> TokenRow:
         current = self.availability()
-        if current is not None:
-            for name in _readings(token):
-                if Base(name) in current.rows:
-                    return current.rows[Base(name)]
-        raise UnknownTokenError(token)
+        row = None if current is None else row_of(current, token)
+        if row is None:
+            raise UnknownTokenError(token)
+        return row
+
+    async def why(self, token: str, *, user_id: UserId, chat_id: ChatId) -> Explanation:
+        """Say which gate refuses each venue and pair of a token first.
+
+        Reads the books of the pairs that pass the scan's gates; orders nothing.
+
+        Raises:
+            UnknownTokenError: no venue's list names it.
+        """
+        return await self._parts.why.explain(token, Person(user_id, chat_id))
 
     async def health(self) -> Health:
         """Return the state of everything."""
@@ -671,14 +683,3 @@ def _overall(halts: tuple[Halt, ...]) -> TradingState:
         if state in states:
             return state
     return TradingState.ACTIVE
-
-
-def _readings(token: str) -> tuple[str, ...]:
-    """Return the ways to read a typed token, the plainest first."""
-    plain = token.strip().upper()
-    forms = (
-        re.sub(r"^1(?:0{3,6}|M)(?=\D)", "", plain),
-        re.sub(r"(?<=\D)1(?:0{3,6})$", "", plain),
-        re.sub(r"^K(?=[A-Z])", "", plain),
-    )
-    return (plain, *forms)

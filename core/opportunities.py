@@ -36,6 +36,7 @@ __all__ = [
     "pair_refusal",
     "prices_agree",
     "rank",
+    "row_refusal",
     "side_refusal",
     "venues_of",
 ]
@@ -85,7 +86,7 @@ def judge(
 ) -> tuple[Opportunity | None, tuple[Skip, ...]]:
     """Return one token's pair if it passes every gate, and what was dropped."""
     if row.status is not TokenStatus.OK:
-        return None, (_unlisted(row),)
+        return None, (row_refusal(row),)
     usable, skips = _usable(snapshots, gates)
     pair, mismatches = best_pair(usable, gates)
     skips.extend(mismatches)
@@ -302,7 +303,8 @@ def _skip(snapshot: FundingSnapshot, reason: SkipReason, detail: str) -> Skip:
     return Skip(instrument.base, reason, detail, instrument.venue_id, instrument.symbol)
 
 
-def _unlisted(row: TokenRow) -> Skip:
+def row_refusal(row: TokenRow) -> Skip:
+    """Return why a token on fewer than two venues has no pair."""
     if row.status is TokenStatus.NONE:
         known = ", ".join(f"{v}: {why}" for v, why in row.absences.items())
         return Skip(row.base, SkipReason.NOT_LISTED, known or "no venue lists it")

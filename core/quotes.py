@@ -197,6 +197,15 @@ class Quotes:
             passed.append((pair.base, why))
         raise NothingFitsError(tuple(passed))
 
+    async def refusal_of(self, pair: Opportunity, person: Person) -> CoreError | None:
+        """Return what would stop a quote of this pair now, None if nothing would."""
+        try:
+            await self._check_entry(pair, person)
+            await self._price_open(pair, None)
+        except CoreError as error:
+            return error
+        return None
+
     async def close(self, trade_id: TradeId, *, person: Person) -> Quote:
         """Price a close now and store it as a draft.
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from core.model.instrument import Availability, Instrument
     from core.model.market import FundingSnapshot
     from core.model.opportunity import Opportunity
+    from core.model.trouble import Trouble
     from core.model.units import VenueId
     from core.opportunities import Gates
     from core.ports import Clock
@@ -90,6 +91,17 @@ class Scanner:
             return None, ()
         known = self._fresh(latest.snapshots.get(base, ()))
         return judge(row, known, self.gates)
+
+    def sides(self, base: Base) -> dict[VenueId, FundingSnapshot]:
+        """Return one token's fresh rates by venue, as ranking sees them."""
+        latest = self._latest
+        known = self._fresh(() if latest is None else latest.snapshots.get(base, ()))
+        return {each.instrument.venue_id: each for each in known}
+
+    def trouble_of(self, venue_id: VenueId) -> Trouble | None:
+        """Return why the last scan could not read a venue, None if it could."""
+        troubles = () if self._latest is None else self._latest.troubles
+        return next((each for each in troubles if each.venue_id == venue_id), None)
 
     # --- one instrument ---------------------------------------------------------------
 

@@ -38,6 +38,8 @@ _COMMANDS = (
     "/top",
     "/matrix",
     "/matrix HYPE",
+    "/why HYPE",
+    "/why RARE",
     "/open",
     "/open HYPE 500",
     "/open HYPE much",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DESCRIPTIONS: Mapping[str, str] = {
     "top": "best funding spreads now",
     "matrix": "where each token trades, or one token",
+    "why": "why a token is not offered: /why TOKEN",
     "open": "quote an entry: /open TOKEN USD",
     "pos": "open pairs, or one pair",
     "close": "quote a close",

@@ -11,6 +11,7 @@ from bot.callbacks import Verb
 from bot.cards import numbers
 from bot.cards.card import Card
 from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
+from bot.cards.reasons import ABSENT
 from bot.cards.shown import ShownRow, pack_rows, pair_row
 from bot.cards.venues import venue_line
 from core.model.instrument import AbsenceReason, TokenStatus
@@ -41,6 +42,8 @@ class MatrixView:
     page: int = 0
     sort: str = "pairs"
     """pairs (most possible pairs first) or name."""
+    is_asking: bool = False
+    """A tap on a token asks why it is refused instead of showing its card."""
 
 
 def matrix_card(
@@ -68,10 +71,11 @@ def matrix_card(
         html=html,
         kind="matrix",
         card_id=look.card_id,
-        rows=_matrix_buttons(page_rows, look, (page, count), view.sort),
+        rows=_matrix_buttons(page_rows, look, (page, count), view),
         shown={
             "page": str(page),
             "sort": view.sort,
+            "asks": "yes" if view.is_asking else "",
             "rows": pack_rows(ShownRow(base=row.base) for row in page_rows),
         },
     )
@@ -142,19 +146,28 @@ def _unread(cache: Availability, look: Look) -> str:
 
 
 def _matrix_buttons(
-    page_rows: Sequence[TokenRow], look: Look, pages: tuple[int, int], sort: str
+    page_rows: Sequence[TokenRow],
+    look: Look,
+    pages: tuple[int, int],
+    view: MatrixView,
 ) -> tuple[tuple[Button, ...], ...]:
+    verb, mark = (Verb.WHY, "❓ ") if view.is_asking else (Verb.TOKEN, "")
     tokens = [
-        look.button(numbers.cut(row.base), Verb.TOKEN, str(index))
+        look.button(f"{mark}{numbers.cut(row.base)}", verb, str(index))
         for index, row in enumerate(page_rows)
     ]
-    label, other = ("↕ By name", "name") if sort != "name" else ("↕ By pairs", "pairs")
+    is_named = view.sort == "name"
+    label, other = ("↕ By pairs", "pairs") if is_named else ("↕ By name", "name")
+    ask = "▦ Cards" if view.is_asking else "❓ Why not"
     return rows_of(
         *grid(tokens),
         page_buttons(look, *pages),
         [
             look.button("🔄 Refresh", Verb.REFRESH),
             look.button(label, Verb.SORT, other),
+            look.button(ask, Verb.WHY),
+        ],
+        [
             look.button("📈 Top", Verb.SCREEN, "top"),
         ],
     )
@@ -194,7 +207,9 @@ def token_card(facts: TokenFacts, look: Look, stale_after: timedelta) -> Card:
         rows=_token_buttons(pairs, look, is_muted=facts.is_muted),
         shown={
             "token": facts.row.base,
-            "rows": pack_rows(pair_row(pair) for pair in pairs),
+            "rows": pack_rows(
+                [*(pair_row(pair) for pair in pairs), ShownRow(base=facts.row.base)]
+            ),
         },
     )
 
@@ -221,11 +236,19 @@ def _pairs(
     skipped = {skip.venue_id for skip in _skips(facts)}
     sides = [one for venue, one in found.items() if venue not in skipped]
     made = (
-        Opportunity(facts.row.base, *sorted(pair, key=lambda one: one.rate.per_hour))
+        Opportunity(facts.row.base, *_low_first(*pair))
         for pair in combinations(sides, 2)
         if _is_one_coin(*pair)
     )
     return sorted(made, key=lambda pair: -pair.spread_per_hour)[:MAX_PAIR_ROWS]
+
+
+def _low_first(
+    one: FundingSnapshot, other: FundingSnapshot
+) -> tuple[FundingSnapshot, FundingSnapshot]:
+    """Return both sides, the one to be long first."""
+    is_first = one.rate.per_hour <= other.rate.per_hour
+    return (one, other) if is_first else (other, one)
 
 
 def _is_one_coin(one: FundingSnapshot, other: FundingSnapshot) -> bool:
@@ -279,21 +302,6 @@ def _venue_cells(one: FundingSnapshot, look: Look) -> str:
     )
 
 
-_ABSENT = {
-    AbsenceReason.NOT_LISTED: "not listed",
-    AbsenceReason.DELISTED: "delisted",
-    AbsenceReason.SETTLING: "being settled, not traded",
-    AbsenceReason.PRE_MARKET: "pre-market contract, not traded",
-    AbsenceReason.DATED: "dated contract, no funding",
-    AbsenceReason.NON_CRYPTO: "not a crypto asset",
-    AbsenceReason.NOT_LINEAR: "not a linear contract",
-    AbsenceReason.OTHER_QUOTE: "other quote currency",
-    AbsenceReason.INACTIVE: "trading is stopped",
-    AbsenceReason.DUPLICATE: "a second contract of the same token",
-    AbsenceReason.MALFORMED: "the venue's entry could not be read",
-}
-
-
 def _holes(
     facts: TokenFacts, found: Mapping[VenueId, FundingSnapshot], look: Look
 ) -> str:
@@ -306,7 +314,7 @@ def _holes(
             said.append(f"{look.code(venue_id)} {_skipped(skip, look)}")
         elif venue_id not in facts.row.instruments:
             absent = facts.row.absences.get(venue_id, AbsenceReason.NOT_LISTED)
-            said.append(f"{look.code(venue_id)} {_ABSENT[absent]}")
+            said.append(f"{look.code(venue_id)} {ABSENT[absent]}")
         elif venue_id not in found:
             said.append(f"{look.code(venue_id)} no fresh rate")
     said += [_skipped(skip, look) for skip in _mismatches(facts)]
@@ -332,7 +340,7 @@ def _skipped(skip: Skip, look: Look) -> str:
 def left_out_card(name: str, found: Sequence[LeftOut], look: Look) -> Card:
     """Return why a token that venues do list cannot be used anywhere."""
     reasons = [
-        f"{look.title(one.venue_id)}: {one.native_name} {_ABSENT[one.reason]}"
+        f"{look.title(one.venue_id)}: {one.native_name} {ABSENT[one.reason]}"
         for one in found[:MAX_PAIR_ROWS]
     ]
     return Card(
@@ -392,7 +400,10 @@ def _token_buttons(
     label, arg = ("🔔 Unmute", "off") if is_muted else ("🔕 Mute", "ever")
     return rows_of(
         *(grid(opens, 2) if look.can_trade else ()),
-        [look.button(label, Verb.MUTE, arg)] if look.can_trade else [],
+        [
+            look.button("❓ Why not…", Verb.WHY, str(len(pairs))),
+            *([look.button(label, Verb.MUTE, arg)] if look.can_trade else []),
+        ],
         [
             look.button("🔄 Refresh", Verb.REFRESH),
             look.button("◀ Top", Verb.SCREEN, "top"),

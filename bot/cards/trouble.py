@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 UNKNOWN_BUTTON = "Unknown button"
 VIEW_ONLY = "View only"
-VIEWER_WORKS = "You have /top /matrix /pos /health /help, and /halt in need."
+VIEWER_WORKS = "You have /top /matrix /why /pos /health /help, and /halt in need."
 OLD_LIST = "Old list. This is a fresh one."
 ONE_MOMENT = "One moment, tap again"
 ALREADY_RUNNING = "Already running"
@@ -40,6 +40,7 @@ RESTARTED_WORDS = "I restarted, this quote is void"
 _MAX_PASSED = 8
 _MAX_FIRST = 300
 _MAX_THEN = 1500
+_MAX_RAW = 80
 KIND = "trouble"
 
 
@@ -382,6 +383,14 @@ def _limits(words: Words) -> tuple[tuple[str, int], ...]:
 
 def _cut(words: str, limit: int) -> str:
     return words if len(words) <= limit else words[: limit - 1] + "…"
+
+
+def in_a_line(error: errors.CoreError, look: Look) -> str:
+    """Return a refusal without what is said of orders: none was asked for."""
+    words = words_for(error, look)
+    raw = f"({_cut(' '.join(words.raw.split()), _MAX_RAW)})" if words.raw else ""
+    said = " ".join(part for part in (words.first, raw, words.then) if part)
+    return " ".join(said.replace(_NOTHING, "").split())
 
 
 def no_longer(base: str) -> str:

@@ -15,7 +15,16 @@ from bot.cards import trouble
 from bot.cards.card import Reply
 from bot.cards.help import DESCRIPTIONS, again
 from bot.cards.shown import unpack_request
-from bot.handlers import control, foreign, positions, preferences, repair, scan, trade
+from bot.handlers import (
+    control,
+    foreign,
+    positions,
+    preferences,
+    repair,
+    scan,
+    trade,
+    why,
+)
 from bot.handlers.screens import (
     ForeignScreenError,
     OldScreenError,
@@ -84,7 +93,13 @@ SCREENS: Mapping[str, tuple[str, Callable[[Desk, Caller], Awaitable[Card]]]] = {
     "help": ("help", _help),
 }
 """Argument of a screen button: the command whose role it needs, and what it shows."""
-_FRESH = {"matrix": "matrix", "token": "matrix", "positions": "pos", "position": "pos"}
+_FRESH = {
+    "matrix": "matrix",
+    "token": "matrix",
+    "why": "matrix",
+    "positions": "pos",
+    "position": "pos",
+}
 _FRESH |= {"health": "health", "alerts": "alerts"}
 
 
@@ -110,20 +125,42 @@ async def refresh(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -
 
 async def _shown_again(desk: Desk, caller: Caller, found: Screen) -> Card:
     shown = found.shown
-    if found.kind == "matrix":
-        await scan.fresh_lists(desk)
-        return await scan.show_matrix(desk, caller, shown)
-    if found.kind == "token":
-        await scan.fresh_scan(desk)
-        return await scan.show_token(desk, caller, shown["token"])
-    if found.kind == "positions":
-        return await positions.show_positions(desk, caller, shown)
+    if found.kind in _AGAIN:
+        return await _AGAIN[found.kind](desk, caller, shown)
     if "trade" in shown:
         return await positions.show_position(desk, caller, TradeId(shown["trade"]))
     if found.kind in {"health", "alerts"}:
         return await SCREENS[found.kind][1](desk, caller)
+    return await _top_again(desk, caller, shown)
+
+
+async def _matrix_again(desk: Desk, caller: Caller, shown: Mapping[str, str]) -> Card:
+    await scan.fresh_lists(desk)
+    return await scan.show_matrix(desk, caller, shown)
+
+
+async def _token_again(desk: Desk, caller: Caller, shown: Mapping[str, str]) -> Card:
+    await scan.fresh_scan(desk)
+    return await scan.show_token(desk, caller, shown["token"])
+
+
+async def _why_again(desk: Desk, caller: Caller, shown: Mapping[str, str]) -> Card:
+    await scan.fresh_scan(desk)
+    return await why.show(desk, caller, shown)
+
+
+async def _top_again(desk: Desk, caller: Caller, shown: Mapping[str, str]) -> Card:
     await scan.fresh_scan(desk)
     return await scan.show_top(desk, caller, shown)
+
+
+_AGAIN: Mapping[str, Callable[[Desk, Caller, Mapping[str, str]], Awaitable[Card]]] = {
+    "matrix": _matrix_again,
+    "token": _token_again,
+    "why": _why_again,
+    "positions": positions.show_positions,
+}
+"""What Refresh shows, by kind of screen; every other kind shows the ranking."""
 
 
 async def page(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
@@ -132,6 +169,8 @@ async def page(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> R
     view = {**found.shown, "page": str(number_of(tap.arg) or 0)}
     if found.kind == "matrix":
         return Reply(await scan.show_matrix(desk, caller, view))
+    if found.kind == "why":
+        return Reply(await why.show(desk, caller, view))
     if found.kind == "positions":
         return Reply(await positions.show_positions(desk, caller, view))
     return Reply(await scan.show_top(desk, caller, view))
@@ -205,6 +244,7 @@ def _route(
 COMMANDS: Mapping[str, CommandRoute] = {
     "top": _route("top", scan.top),
     "matrix": _route("matrix", scan.grid),
+    "why": _route("why", why.typed),
     "open": _route("open", trade.open_pair, is_state_changing=True),
     "pos": _route("pos", positions.positions),
     "close": _route("close", positions.close, is_state_changing=True),
@@ -238,6 +278,7 @@ _TAPS: Mapping[Verb, TapHandler] = {
     Verb.RESUME: control.tap_resume,
     Verb.FILTER: scan.narrow,
     Verb.SORT: scan.sort,
+    Verb.WHY: why.tapped,
     Verb.FOREIGN: foreign.ignore,
     Verb.REPAIR: repair.answer,
 }

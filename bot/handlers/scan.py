@@ -106,15 +106,18 @@ async def show_matrix(desk: Desk, caller: Caller, view: Mapping[str, str]) -> Ca
         desk.engine.latest_scan(),
         desk.look(caller),
         matrix.MatrixView(
-            page=number_of(view.get("page", "")) or 0, sort=view.get("sort", "pairs")
+            page=number_of(view.get("page", "")) or 0,
+            sort=view.get("sort", "pairs"),
+            is_asking=bool(view.get("asks")),
         ),
     )
 
 
 async def sort(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
     """Show the matrix in another order."""
-    await screen_behind(desk, caller, tap, message_id)
-    return Reply(await show_matrix(desk, caller, {"sort": tap.arg}))
+    screen = await screen_behind(desk, caller, tap, message_id)
+    view = {**screen.shown, "page": "0", "sort": tap.arg}
+    return Reply(await show_matrix(desk, caller, view))
 
 
 async def fresh_lists(desk: Desk) -> None:

@@ -25,7 +25,7 @@ from bot.wiring.engine import (
     open_engine,
     open_ground,
 )
-from bot.wiring.looking import check_all, scanning
+from bot.wiring.looking import check_all, explaining, scanning
 from core.errors import StorageError
 from core.limits import PAUSE_KEY
 from core.runtime import Nursery, RandomIds, SystemClock
@@ -44,7 +44,14 @@ if TYPE_CHECKING:
     from core.ports import Clock, Ids
     from core.venues.paper import PaperVenue
 
-__all__ = ["NotReadyError", "Running", "check_all", "running", "scanning"]
+__all__ = [
+    "NotReadyError",
+    "Running",
+    "check_all",
+    "explaining",
+    "running",
+    "scanning",
+]
 
 log = logging.getLogger(__name__)
 

@@ -24,6 +24,7 @@ from core.outages import OutageWatch
 from core.quotes import QuoteParts, QuoteRules, Quotes
 from core.reconcile import Reconciler
 from core.runtime import Nursery
+from core.why import Why
 from storage.alert_memory import SqliteAlertMemory
 from storage.availability_store import SqliteAvailability
 from storage.database import Database
@@ -177,6 +178,7 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         ),
         quotes=quotes,
         execution=execution,
+        why=Why(scanner=scanner, clock=clock, entry=quotes),
         reconciler=Reconciler(execution=execution, outbox=ground.outbox, clocks=clocks),
         accounts=accounts.all,
         plans=journal,

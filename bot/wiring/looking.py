@@ -18,8 +18,10 @@ from core.opportunities import Gates
 from core.rates import Rates
 from core.runtime import Nursery, SystemClock
 from core.scanner import Scanner
+from core.venues.catalog import rules
 from core.venues.listing import split_name
 from core.venues.markets import open_markets
+from core.why import Why
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from bot.settings import Settings
     from core.model.instrument import Availability
     from core.model.units import Base, VenueId
+    from core.model.venue import VenueRules
     from core.ports import AvailabilityStore, Clock
     from core.venues.account import LiveVenue
     from core.venues.markets import MarketReader
@@ -48,6 +51,17 @@ async def scanning(settings: Settings) -> AsyncIterator[Scanner]:
         stack.push_async_callback(nursery.cancel)
         monitor = VenueMonitor(settings.venue_ids)
         yield scanner_over(settings, readers, monitor, _Forgetful(), clock, nursery)
+
+
+@asynccontextmanager
+async def explaining(
+    settings: Settings,
+) -> AsyncIterator[tuple[Why, Mapping[VenueId, VenueRules]]]:
+    """Scan once and open the walk over one token's gates; no account is asked."""
+    async with scanning(settings) as scanner:
+        await scanner.scan()
+        known = {venue_id: rules(venue_id) for venue_id in settings.venue_ids}
+        yield Why(scanner=scanner, clock=SystemClock()), known
 
 
 class _Forgetful:

@@ -19,7 +19,13 @@ from core.model.control import (
 )
 from core.model.health import Health, VenueHealth
 from core.model.instrument import AbsenceReason, Availability, TokenRow
-from core.model.opportunity import Opportunity, ScanResult, VenueStatus
+from core.model.opportunity import (
+    Opportunity,
+    ScanResult,
+    Skip,
+    SkipReason,
+    VenueStatus,
+)
 from core.model.order import Balance
 from core.model.plan import Bounds, ClosePlan, OpenPlan, PlanLeg
 from core.model.position import LegValue, Portfolio, Position
@@ -37,6 +43,7 @@ from core.model.units import (
     UserId,
 )
 from core.model.venue import Acknowledgement, ClientIdFormat, VenueRules
+from core.model.why import Explanation, PairVerdict, VenueVerdict
 from tests.fakes.objects import ALL_VENUES, BINANCE, HYPERLIQUID, LIGHTER, snapshot
 from tests.fakes.runtime import START
 
@@ -48,7 +55,6 @@ if TYPE_CHECKING:
         AlertDelivery,
     )
     from core.model.market import FundingSnapshot
-    from core.model.opportunity import Skip
     from core.model.position import ForeignPosition
     from core.model.units import (
         VenueId,
@@ -353,6 +359,29 @@ class ScriptedEngine(Engine):
         found = self.result.opportunities if self.result else ()
         return next((one for one in found if one.base == base), None)
 
+    async def why(self, token: str, *, user_id: UserId, chat_id: ChatId) -> Explanation:
+        """Explain a listed token by its row; `refuses` stops its pair."""
+        del user_id, chat_id
+        view = self.token(token)
+        found = view.opportunity
+        sides = () if found is None else (found.long, found.short)
+        known = {each.instrument.venue_id: each for each in sides}
+        refusal = self.refuses
+        assert refusal is None or isinstance(refusal, errors.CoreError)
+        return Explanation(
+            base=view.row.base,
+            at=self.clock.now(),
+            scanned_at=None if self.result is None else self.result.at,
+            token=None,
+            venues=tuple(
+                _verdict(view.row, venue_id, known.get(venue_id))
+                for venue_id in ALL_VENUES
+            ),
+            pairs=() if found is None else (PairVerdict(found, refusal),),
+            min_spread_per_hour=self.facts.min_spread_per_hour,
+            min_volume_usd=self.facts.min_volume_usd,
+        )
+
     async def health(self) -> Health:
         """Return four fine venues and the halts."""
         state = TradingState.REDUCING if self.halts else TradingState.ACTIVE
@@ -646,6 +675,20 @@ class ScriptedEngine(Engine):
         left = {key: value for key, value in self.wishes.muted.items() if key != base}
         self.wishes = replace(self.wishes, muted=left)
         return self.wishes
+
+
+def _verdict(
+    row: TokenRow, venue_id: VenueId, found: FundingSnapshot | None
+) -> VenueVerdict:
+    instrument = row.instruments.get(venue_id)
+    if instrument is None:
+        reason = SkipReason(row.absences[venue_id].value)
+        refusal: Skip | None = Skip(row.base, reason, "", venue_id)
+    else:
+        why = "no rate in the venue's list"
+        missing = Skip(row.base, SkipReason.NO_RATE, why, venue_id)
+        refusal = missing if found is None else None
+    return VenueVerdict(venue_id, instrument, found, refusal)
 
 
 def _venues_of(found: Opportunity) -> tuple[VenueId, VenueId]:

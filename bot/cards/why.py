@@ -1,0 +1,231 @@
+"""A walk over one token's gates in, a card and lines for a terminal out.
+
+Venues come first, then pairs; each says the first gate that refuses it, with its
+numbers, and what would have to change. Both outputs are made of the same sentences.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.callbacks import Verb
+from bot.cards import numbers, trouble
+from bot.cards.card import Card
+from bot.cards.layout import grid, lines, page_buttons, rows_of, text
+from bot.cards.reasons import ABSENT, Told, reason_of
+from bot.cards.shown import ShownRow, pack_rows, pair_row
+from core.model.opportunity import Skip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bot.cards.card import Button
+    from bot.cards.look import Look
+    from core.model.instrument import LeftOut
+    from core.model.opportunity import Opportunity
+    from core.model.why import Explanation, PairVerdict, VenueVerdict
+
+MAX_LINE = 280
+MAX_PAGE = 3200
+"""Characters of sentences on one page; marks and the foot come on top."""
+MAX_OTHERS = 3
+MAX_OPEN_BUTTONS = 4
+_ENTRY_ASKED = "Books and free margin were asked just now; nothing was ordered."
+_SCAN_ONLY = (
+    "These are the scan's gates; free margin, caps, cool-downs and halts are the"
+    " running bot's: /why in chat asks them too."
+)
+
+
+def why_card(explanation: Explanation, look: Look, page: int = 0) -> Card:
+    """Return one page of a token's refusals."""
+    pages = _pages(_sentences(explanation, look))
+    page = min(max(page, 0), len(pages) - 1)
+    html = lines(
+        f"{text(headline(explanation, look))} · {look.badge}",
+        text("\n".join(pages[page])),
+        _foot(explanation, look, (page, len(pages))),
+    )
+    found = [each.pair for each in explanation.open_pairs][:MAX_OPEN_BUTTONS]
+    rows = [*(pair_row(each) for each in found), ShownRow(base=explanation.base)]
+    return Card(
+        html=html,
+        kind="why",
+        card_id=look.card_id,
+        rows=_buttons(found, explanation, look, (page, len(pages))),
+        shown={
+            "token": explanation.base,
+            "page": str(page),
+            "rows": pack_rows(rows),
+        },
+    )
+
+
+def plain_lines(explanation: Explanation, look: Look) -> tuple[str, ...]:
+    """Return the same for a terminal."""
+    said = headline(explanation, look), *_sentences(explanation, look)
+    return (*said, *(part for part in (_asked(explanation),) if part))
+
+
+def headline(explanation: Explanation, look: Look) -> str:
+    """Return the answer: what can be opened, or why nothing can."""
+    base, pairs = explanation.base, explanation.pairs
+    found = explanation.open_pairs
+    can = "can be opened now" if explanation.asks_entry else "passes every gate here"
+    if len(found) == 1:
+        spread = found[0].pair.spread_per_hour
+        pays = numbers.rate(spread, look.rate_hours, is_signed=True)
+        return f"✅ {base}: {_codes(found[0].pair, look)} {can}, {pays} gross"
+    if found:
+        can = can.replace("passes", "pass")
+        return f"✅ {base}: {len(found)} of {len(pairs)} pairs {can}"
+    if pairs:
+        one = "its one pair" if len(pairs) == 1 else f"each of its {len(pairs)} pairs"
+        return f"❌ {base}: {one} is refused"
+    if explanation.token is not None:
+        told = Told(explanation.token, explanation, look)
+        return f"❌ {base}: {reason_of(told).what}"
+    usable = sum(1 for each in explanation.venues if each.refusal is None)
+    left = "no venue is usable" if not usable else "only one venue is usable"
+    return f"❌ {base}: {left} now, a pair needs two"
+
+
+def _sentences(explanation: Explanation, look: Look) -> list[str]:
+    found: list[str] = []
+    spoken = ((_venue_words(x, explanation, look), x) for x in explanation.venues)
+    found += _grouped((words, look.title(x.venue_id)) for words, x in spoken)
+    found += [
+        f"Also on {look.title(each.venue_id)}: {_others(each.left_out)}."
+        for each in explanation.venues
+        if each.left_out
+    ]
+    found += _pair_lines(explanation, look)
+    for skip in explanation.others:
+        found.append(f"❌ {_refused(Told(skip, explanation, look))}")
+    return [_cut(each) for each in found]
+
+
+def _grouped(spoken: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a line per words, behind everything that they are true of."""
+    said: dict[str, list[str]] = {}
+    for words, subject in spoken:
+        said.setdefault(words, []).append(subject)
+    return [
+        f"{words[0]} {', '.join(subjects)}{words[1:]}"
+        for words, subjects in said.items()
+    ]
+
+
+def _venue_words(venue: VenueVerdict, explanation: Explanation, look: Look) -> str:
+    """Return a mark and what is to be said behind the venue's name."""
+    if venue.refusal is not None:
+        told = Told(venue.refusal, explanation, look, venue)
+        return f"❌: {_refused(told)}"
+    snapshot = venue.snapshot
+    if snapshot is None:
+        return "✅"
+    rate = numbers.rate(snapshot.rate.per_hour, look.rate_hours, is_signed=True)
+    volume = snapshot.volume_24h_usd
+    day = "day volume unknown" if volume is None else f"${numbers.big(volume)} a day"
+    return f"✅: {rate}, paid every {_hours(venue)} h, {day}"
+
+
+def _hours(venue: VenueVerdict) -> str:
+    rate = None if venue.snapshot is None else venue.snapshot.rate
+    return numbers.hours_cell(rate)
+
+
+def _others(left_out: Sequence[LeftOut]) -> str:
+    named = [
+        f"{each.native_name}: {ABSENT[each.reason]}" for each in left_out[:MAX_OTHERS]
+    ]
+    more = len(left_out) - len(named)
+    named += [f"and {more} more"] if more > 0 else []
+    return " · ".join(named)
+
+
+def _pair_lines(explanation: Explanation, look: Look) -> list[str]:
+    """Return a line per pair; pairs that one and the same thing stops share it."""
+    return _grouped(
+        (_pair_words(each, explanation, look), _codes(each.pair, look))
+        for each in explanation.pairs
+    )
+
+
+def _pair_words(verdict: PairVerdict, explanation: Explanation, look: Look) -> str:
+    """Return a mark and what is to be said behind the pair's venues."""
+    refusal = verdict.refusal
+    if refusal is None:
+        spread = verdict.pair.spread_per_hour
+        pays = numbers.rate(spread, look.rate_hours, is_signed=True)
+        return f"✅: {pays} gross, nothing refuses it"
+    if isinstance(refusal, Skip):
+        told = Told(refusal, explanation, look)
+        return f"❌: {_refused(told)}"
+    return f"❌: {look.with_titles(trouble.in_a_line(refusal, look))}"
+
+
+def _refused(told: Told) -> str:
+    reason = reason_of(told)
+    return f"{reason.what}. {reason.then}".strip()
+
+
+def _codes(pair: Opportunity, look: Look) -> str:
+    long, short = pair.long.instrument.venue_id, pair.short.instrument.venue_id
+    return f"{look.code(long)}>{look.code(short)}"
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
+
+
+def _pages(sentences: Sequence[str]) -> list[list[str]]:
+    """Return the sentences in pages that a message holds."""
+    pages: list[list[str]] = [[]]
+    room = MAX_PAGE
+    for each in sentences:
+        if len(each) > room and pages[-1]:
+            pages.append([])
+            room = MAX_PAGE
+        pages[-1].append(each)
+        room -= len(each) + 1
+    return pages
+
+
+def _foot(explanation: Explanation, look: Look, pages: tuple[int, int]) -> str:
+    age = "no scan yet"
+    if explanation.scanned_at is not None:
+        passed = numbers.duration_text(look.now - explanation.scanned_at)
+        age = f"rates {passed} old"
+    page = f"page {pages[0] + 1}/{pages[1]} · " if pages[1] > 1 else ""
+    asked = _asked(explanation)
+    return page + " · ".join(part for part in (age, asked) if part)
+
+
+def _asked(explanation: Explanation) -> str:
+    """Say which gates were walked beyond the scan's, if it matters."""
+    if not any(not isinstance(each.refusal, Skip) for each in explanation.pairs):
+        return ""
+    return _ENTRY_ASKED if explanation.asks_entry else _SCAN_ONLY
+
+
+def _buttons(
+    found: Sequence[Opportunity],
+    explanation: Explanation,
+    look: Look,
+    pages: tuple[int, int],
+) -> tuple[tuple[Button, ...], ...]:
+    opens = [
+        look.button(f"Open {_codes(each, look)}…", Verb.OPEN, str(index))
+        for index, each in enumerate(found)
+    ]
+    name = numbers.cut(explanation.base)
+    return rows_of(
+        *(grid(opens, 2) if look.can_trade else ()),
+        page_buttons(look, *pages),
+        [
+            look.button("🔄 Refresh", Verb.REFRESH),
+            look.button(f"◀ {name}", Verb.TOKEN, str(len(found))),
+            look.button("▦ Matrix", Verb.SCREEN, "matrix"),
+        ],
+    )
