@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from bot.cards import numbers
+from bot.cards.layout import text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,3 +55,19 @@ def cost(facts: Mapping[str, str], key: str) -> str:
     """Return money that was paid as a negative amount."""
     value = number(facts, key)
     return numbers.usd(None if value is None else -value, is_signed=True)
+
+
+def multiplier(leg: Mapping[str, str]) -> Decimal | int:
+    """Return base units per listed unit, told outright or by a fill's two prices."""
+    told = number(leg, "multiplier")
+    if told:
+        return told
+    listed, base = number(leg, "price"), number(leg, "price_base")
+    if not listed or not base:
+        return 1
+    return max(1, round(listed / base))
+
+
+def base_of(facts: Mapping[str, str]) -> str:
+    """Return the token as HTML."""
+    return text(facts.get("base", "?"))

@@ -7,18 +7,27 @@ from typing import TYPE_CHECKING
 from bot.callbacks import Verb
 from bot.cards import numbers
 from bot.cards.card import Card
-from bot.cards.facts import cost, gain, items, moment, number, quantity
+from bot.cards.facts import (
+    base_of,
+    cost,
+    gain,
+    items,
+    moment,
+    multiplier,
+    number,
+    quantity,
+)
 from bot.cards.layout import folded, lines, rows_of, text
 from bot.cards.legs import leg_table
 from bot.cards.repair import kept_words, repair_buttons
 from bot.cards.shown import QuoteRequest, ShownRow, pack_rows
 from bot.cards.trouble import busy_state
+from bot.cards.unhedged import not_hedged_words
 from core.model.alert import AlertKind
 from core.model.units import Base, TradeId, VenueId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from decimal import Decimal
 
     from bot.cards.card import Button
     from bot.cards.look import Look
@@ -56,17 +65,16 @@ def _tail(facts: Facts, look: Look) -> str:
     return f"{look.badge} · {text(facts.get('trade', ''))}"
 
 
-def _base(facts: Facts) -> str:
-    return text(facts.get("base", "?"))
-
-
 # --- on the way -----------------------------------------------------------------------
 
 
 def _progress(facts: Facts, look: Look) -> Sequence[str]:
     stage = facts.get("stage", "")
     doing = _STAGES.get(stage, stage)
-    return (f"{_base(facts)} {text(doing)} · {_tail(facts, look)}", _rows(facts, look))
+    return (
+        f"{base_of(facts)} {text(doing)} · {_tail(facts, look)}",
+        _rows(facts, look),
+    )
 
 
 def _rows(facts: Facts, look: Look) -> str:
@@ -81,7 +89,7 @@ def _leg_row(leg: Facts, look: Look) -> str:
     head = f"{leg.get('leg', '')} {side:<5} {code}"
     held, price = number(leg, "held"), number(leg, "price")
     amount = held or number(leg, "quantity")
-    listed = None if amount is None else amount / _multiplier(leg)
+    listed = None if amount is None else amount / multiplier(leg)
     shown = "" if listed is None else numbers.quantity(listed, 9)
     at = f" @ {numbers.price(price)}" if held and price is not None else ""
     for middle in (f" {shown}{at}", f" {shown}", ""):
@@ -91,22 +99,11 @@ def _leg_row(leg: Facts, look: Look) -> str:
     return head
 
 
-def _multiplier(leg: Facts) -> Decimal | int:
-    """Return base units per listed unit, told outright or by a fill's two prices."""
-    told = number(leg, "multiplier")
-    if told:
-        return told
-    listed, base = number(leg, "price"), number(leg, "price_base")
-    if not listed or not base:
-        return 1
-    return max(1, round(listed / base))
-
-
 def _checking(facts: Facts, look: Look) -> Sequence[str]:
     venue = text(look.title(facts.get("venue", "")))
     until = moment(facts, "decide_by")
     return (
-        f"{_base(facts)}: checking an order · {_tail(facts, look)}",
+        f"{base_of(facts)}: checking an order · {_tail(facts, look)}",
         _rows(facts, look),
         (
             f"{venue} did not answer. I am checking whether the order went through."
@@ -126,8 +123,10 @@ def _opened(facts: Facts, look: Look) -> Sequence[str]:
     how = "smaller than asked" if is_less else "both legs filled"
     asked = f"{quantity(facts, 'quantity')} of {quantity(facts, 'planned')}"
     return (
-        f"✅ {_base(facts)} open, {how} · {_tail(facts, look)}",
-        f"{asked} {_base(facts)} on each leg: a book was too thin." if is_less else "",
+        f"✅ {base_of(facts)} open, {how} · {_tail(facts, look)}",
+        f"{asked} {base_of(facts)} on each leg: a book was too thin."
+        if is_less
+        else "",
         _outcome_legs(facts, look),
         (
             f"Fees {cost(facts, 'fees_usd')} · price gap {gain(facts, 'price_gap_usd')}"
@@ -166,14 +165,14 @@ def _listed_quantity(leg: Facts) -> str:
     held = number(leg, "held")
     if held is None:
         return numbers.UNKNOWN
-    return numbers.quantity(held / _multiplier(leg))
+    return numbers.quantity(held / multiplier(leg))
 
 
 def _delta(facts: Facts) -> str:
     value = number(facts, "exposure_base")
     if value is None:
         return "delta unknown"
-    return f"delta {numbers.plain(value)} {_base(facts)}"
+    return f"delta {numbers.plain(value)} {base_of(facts)}"
 
 
 def _expected(facts: Facts, look: Look) -> str:
@@ -188,7 +187,7 @@ def _expected(facts: Facts, look: Look) -> str:
 
 
 def _not_opened(facts: Facts, look: Look) -> Sequence[str]:
-    until = moment(facts, "pause_until")
+    until, why = moment(facts, "pause_until"), facts.get("reason", "unknown")
     paid = number(facts, "cost_usd")
     was_ordered = facts.get("was_ordered") == "yes"
     if not was_ordered:
@@ -198,10 +197,7 @@ def _not_opened(facts: Facts, look: Look) -> Sequence[str]:
             f"Both legs are flat again, cost {numbers.usd(paid)}."
         )
     return (
-        (
-            f"{_base(facts)} not opened: {look.reason(facts.get('reason', 'unknown'))}"
-            f" · {_tail(facts, look)}"
-        ),
+        (f"{base_of(facts)} not opened: {look.reason(why)} · {_tail(facts, look)}"),
         _broken_bound(facts, look),
         said,
         f"This pair rests until {numbers.moment(until)}." if until else "",
@@ -223,9 +219,9 @@ def _broken_bound(facts: Facts, look: Look) -> str:
 def _closed(facts: Facts, look: Look) -> Sequence[str]:
     opened_at = moment(facts, "opened_at")
     held = numbers.duration_text(look.now - opened_at) if opened_at else ""
-    by_hand = facts.get("by_hand") == "yes"
+    by_hand, total = facts.get("by_hand") == "yes", gain(facts, "total_usd")
     return (
-        f"✅ {_base(facts)} closed: {gain(facts, 'total_usd')} · {_tail(facts, look)}",
+        f"✅ {base_of(facts)} closed: {total} · {_tail(facts, look)}",
         (
             f"Funding {gain(facts, 'funding_usd')} · price {gain(facts, 'price_usd')}"
             f" · fees {cost(facts, 'fees_usd')}"
@@ -238,7 +234,7 @@ def _closed(facts: Facts, look: Look) -> Sequence[str]:
 
 
 def _stays_open(facts: Facts, look: Look) -> Sequence[str]:
-    base = _base(facts)
+    base = base_of(facts)
     return (
         f"{base} stays open, hedged · {_tail(facts, look)}",
         ("" if facts.get("was_closing") == "no" else "The close stopped: ")
@@ -252,51 +248,8 @@ def _stays_open(facts: Facts, look: Look) -> Sequence[str]:
 # --- what needs a person --------------------------------------------------------------
 
 
-def _not_hedged(facts: Facts, look: Look) -> Sequence[str]:
-    base, exposure = _base(facts), number(facts, "exposure_base")
-    where = facts.get("do_venue")
-    if exposure:
-        side = "long" if exposure > 0 else "short"
-        on = f" on {text(look.title(where))}" if where else ""
-        what = f"NOT HEDGED: {side} {numbers.plain(abs(exposure))} {base}{on}"
-    else:
-        what = f"{base} needs you"
-    about = number(facts, "exposure_usd")
-    why, tries = look.sentence(facts.get("reason", "")), facts.get("tries", "0")
-    return (
-        f"🚨 {what} · {look.badge}",
-        f"About {numbers.usd(abs(about))} · {text(facts.get('trade', ''))}"
-        if about is not None
-        else "",
-        why + (f" Tried {text(tries)} times." if tries not in {"0", "1"} else ""),
-        _by_hand(facts, look),
-        (
-            f"I try again every {text(facts.get('repeat_s', '60'))} s."
-            f" New {base} entries are off."
-        ),
-        folded(facts.get("last_answer", "")),
-    )
-
-
-def _by_hand(facts: Facts, look: Look) -> str:
-    if "do_venue" not in facts:
-        return ""
-    venue = text(look.title(facts["do_venue"]))
-    side = text(facts.get("do_side", ""))
-    symbol = text(facts.get("do_symbol", ""))
-    amount = f"{quantity(facts, 'do_quantity')} {_base(facts)} in {symbol}"
-    told = number(facts, "do_quantity")
-    legs = [leg for leg in items(facts) if leg.get("venue") == facts["do_venue"]]
-    unit = _multiplier(legs[0]) if legs else 1
-    if told is not None and unit != 1:
-        # the venue's own form counts listed units, a thousandth of the token's
-        listed = numbers.plain(told / unit)
-        amount = f"{listed} {symbol} (= {numbers.plain(told)} {_base(facts)})"
-    return f"Do now: on {venue} {side} {amount}, reduce-only."
-
-
 def _leg_lost(facts: Facts, look: Look) -> Sequence[str]:
-    base, side = _base(facts), text(facts.get("side", ""))
+    base, side = base_of(facts), text(facts.get("side", ""))
     venue = text(look.title(facts.get("venue", "")))
     other = text(look.title(facts.get("other_venue", "")))
     return (
@@ -386,7 +339,7 @@ def _buttons(
         return rows_of([pair, close, top])
     if kind is AlertKind.RESTARTED:
         return rows_of([all_pairs, look.button("Health", Verb.SCREEN, "health")])
-    is_stuck = kind is AlertKind.NOT_HEDGED and "trade" in facts
+    is_stuck = kind is AlertKind.NOT_HEDGED and "decide_by" not in facts
     return rows_of(
         *(repair_buttons(look) if is_stuck else ()),
         [pair, all_pairs, look.button("Health", Verb.SCREEN, "health")],
@@ -400,7 +353,7 @@ _WORDS: Mapping[AlertKind, Callable[[Facts, Look], Sequence[str]]] = {
     AlertKind.NOT_OPENED: _not_opened,
     AlertKind.CLOSED: _closed,
     AlertKind.STAYS_OPEN: _stays_open,
-    AlertKind.NOT_HEDGED: _not_hedged,
+    AlertKind.NOT_HEDGED: not_hedged_words,
     AlertKind.LEG_LOST: _leg_lost,
     AlertKind.RESTARTED: _restarted,
 }

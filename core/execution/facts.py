@@ -186,6 +186,19 @@ def not_hedged(docket: Docket, reason: str, now: datetime) -> Alert:
     )
 
 
+def exposed(docket: Docket, order: OrderIntent, now: datetime) -> Alert:
+    """Return the critical alert on a leg that stays alone while an order is checked."""
+    alert = not_hedged(docket, f"{order.venue_id} does not answer", now)
+    more = known(
+        asked_venue=order.venue_id,
+        asked_side=order.side.value,
+        asked_quantity=order.quantity_base,
+        decide_by=decide_by(order).isoformat(),
+    )
+    key = f"not_hedged:asking:{order.intent_id}"
+    return replace(alert, dedupe_key=key, facts={**alert.facts, **more})
+
+
 def _by_hand(leg: TradeLeg, quantity: Decimal) -> dict[str, str]:
     return known(
         do_venue=leg.instrument.venue_id,

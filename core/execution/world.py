@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import CoreError
 from core.execution import facts
-from core.execution.sizing import ZERO, Docket
+from core.execution.sizing import ZERO, Docket, booked, excess
 from core.limits import scope_of
 from core.model.commit import Commit
 from core.model.control import Event, Halt, TradingState
@@ -210,13 +210,21 @@ class World:
         def checking(order: OrderIntent) -> Alert:
             return facts.checking(docket, order, self.clock.now())
 
+        async def exposed(order: OrderIntent) -> Alert | None:
+            fresh = await self.docket(order.trade_id)
+            if fresh is None or fresh.trade.needs_attention:
+                return None
+            if excess(fresh.trade, booked(fresh)) is None:
+                return None
+            return facts.exposed(fresh, order, self.clock.now())
+
         async def overdue(order: OrderIntent) -> None:
             fresh = await self.docket(order.trade_id)
             if fresh is not None and not fresh.trade.needs_attention:
                 why = f"{order.venue_id} does not tell what became of an order"
                 await self.raise_attention(fresh, why)
 
-        return Hooks(checking=checking, overdue=overdue)
+        return Hooks(checking=checking, exposed=exposed, overdue=overdue)
 
     # --- attention --------------------------------------------------------------------
 

@@ -54,7 +54,8 @@ class AlertKind(StrEnum):
     |                | legs were leveled again without a close)                        |
     | NOT_HEDGED     | `reason`, `tries`, `last_answer`, `repeat_s`; what to do by     |
     |                | hand: `do_venue`, `do_symbol` (native name), `do_side`          |
-    |                | (buy/sell), `do_quantity`                                       |
+    |                | (buy/sell), `do_quantity`; while an order is being checked:     |
+    |                | `asked_venue`, `asked_side`, `asked_quantity`, `decide_by`      |
     | LEG_LOST       | `venue`, `side`, `lost` (base), `remaining`, `other_venue`      |
     | RESTARTED      | `fine`, `repaired`, `checking`, `attention` (counts),           |
     |                | `not_started`, `entries` (active/reducing/halted),              |

@@ -52,6 +52,8 @@ ANSWER_WITHIN_S = 10
 """Longest wait for one answer of a venue."""
 TELL_AFTER = timedelta(seconds=3)
 """An unknown outcome this old is told to the owner."""
+EXPOSED_AFTER = timedelta(seconds=60)
+"""An unknown outcome this old is alarming where the other leg is known to be open."""
 DECIDE_AFTER = timedelta(seconds=15)
 """Past the fence: when the decision falls at the latest, as the owner is told."""
 OVERDUE_AFTER = timedelta(seconds=60)
@@ -86,6 +88,8 @@ class Hooks:
 
     checking: Callable[[OrderIntent], Alert]
     """Makes the alert for an outcome unknown for 3 s."""
+    exposed: Callable[[OrderIntent], Awaitable[Alert | None]]
+    """Makes the alert for an outcome unknown for 60 s; None where nothing is open."""
     overdue: Callable[[OrderIntent], Awaitable[None]]
     """Called once when the outcome is still unknown 60 s past the fence."""
 
@@ -270,13 +274,21 @@ class Orders:
         """Look an order up until its outcome is proven, however long that takes."""
         if intent.state is IntentState.PREPARED:
             intent = await self._record(intent, _found_at_start())
-        watch, rounds = evidence.Watch(intent), 0
-        is_told = is_overdue = False
+        # beside the look-ups: a venue that lets each of them wait must not delay it
+        telling = self._nursery.start(
+            self._keep_told(intent, hooks), name=f"tell {intent.intent_id}"
+        )
+        try:
+            return await self._looked_up(trade, intent, hooks)
+        finally:
+            telling.cancel()
+
+    async def _looked_up(
+        self, trade: Trade, intent: OrderIntent, hooks: Hooks
+    ) -> OrderIntent:
+        watch, rounds, is_overdue = evidence.Watch(intent), 0, False
         while True:
             now = self._steady(intent)
-            if not is_told and now >= intent.created_at + TELL_AFTER:
-                is_told = True
-                await self._tell(intent, hooks)
             if not is_overdue and now >= intent.fence_at + OVERDUE_AFTER:
                 is_overdue = True
                 await hooks.overdue(intent)
@@ -288,9 +300,27 @@ class Orders:
             await self._clock.sleep(self._delay(rounds))
             rounds += 1
 
-    async def _tell(self, intent: OrderIntent, hooks: Hooks) -> None:
+    async def _keep_told(self, intent: OrderIntent, hooks: Hooks) -> None:
+        """Say that an order is being checked, and later what stays open meanwhile."""
+        await self._until(intent, TELL_AFTER)
+        await self._tell(intent, hooks.checking(intent))
+        await self._until(intent, EXPOSED_AFTER)
         try:
-            await self._intents.settle(intent, (), (hooks.checking(intent),))
+            alert = await hooks.exposed(intent)
+        except StorageError:
+            log.exception("exposure not read intent=%s", intent.intent_id)
+            return
+        if alert is not None:
+            await self._tell(intent, alert)
+
+    async def _until(self, intent: OrderIntent, age: timedelta) -> None:
+        left = intent.created_at + age - self._steady(intent)
+        if left > timedelta(0):
+            await self._clock.sleep(left)
+
+    async def _tell(self, intent: OrderIntent, alert: Alert) -> None:
+        try:
+            await self._intents.settle(intent, (), (alert,))
         except StorageError:
             log.exception("alert not written intent=%s", intent.intent_id)
 

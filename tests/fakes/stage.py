@@ -53,6 +53,7 @@ BOUNDS = Bounds(
 CAPS = Caps(max_open_trades=5, max_trade_usd=Decimal(10_000), max_leverage=Decimal(3))
 LONGEST = timedelta(minutes=10)
 """A trade that still moves then is stuck."""
+FENCE = timedelta(seconds=35)
 NEVER = timedelta(hours=2)
 """Work without a limit that runs so long does not end."""
 UNHEDGED_IS_FINE = {
@@ -66,7 +67,7 @@ UNHEDGED_IS_FINE = {
 }
 
 
-def rules_of(venue_id: VenueId) -> VenueRules:
+def rules_of(venue_id: VenueId, fence: timedelta = FENCE) -> VenueRules:
     """Return a venue that answers with fills and forgets orders after 7 s."""
     return VenueRules(
         venue_id=venue_id,
@@ -74,7 +75,7 @@ def rules_of(venue_id: VenueId) -> VenueRules:
         title=venue_id.title(),
         acknowledgement=Acknowledgement.RESULT,
         client_id_format=ClientIdFormat.ALPHANUMERIC,
-        fence=timedelta(seconds=35),
+        fence=fence,
         taker_fee=Decimal("0.0005"),
         funding_price="mark",
     )
@@ -83,7 +84,11 @@ def rules_of(venue_id: VenueId) -> VenueRules:
 class Stage:
     """A world to trade in; `restart` loses everything but venues and journal."""
 
-    def __init__(self, *, second_lot: Decimal = LOT) -> None:
+    second_fence: timedelta = FENCE
+
+    def __init__(
+        self, *, second_lot: Decimal = LOT, second_fence: timedelta = FENCE
+    ) -> None:
         self.clock = FakeClock()
         self.switch = Switch()
         self.journal = MemoryJournal(self.switch)
@@ -91,6 +96,7 @@ class Stage:
         self.second = self._venue(
             replace(instrument("SOL", HYPERLIQUID), lot_base=second_lot)
         )
+        self.second_fence = second_fence
         self.spread: Decimal | None = Decimal("0.0001")
         self.listed = True
         self.violations: list[str] = []
@@ -111,7 +117,10 @@ class Stage:
         """Start a new process over what storage and venues remember."""
         self.switch.revive(kill_at)
         self.nursery = Nursery()
-        rules = {venue_id: rules_of(venue_id) for venue_id in self.venues}
+        rules = {
+            self.first.venue_id: rules_of(self.first.venue_id),
+            self.second.venue_id: rules_of(self.second.venue_id, self.second_fence),
+        }
         limits = Limits(halts=self.journal, clock=self.clock, caps=CAPS)
         self.orders = Orders(
             venues=self.venues,

@@ -724,6 +724,29 @@ def test_a_naked_leg_says_what_to_do_by_hand() -> None:
     assert "Outside the price band. Tried 3 times." in text
 
 
+def test_a_leg_that_waits_for_an_answer_says_until_when_and_what_to_look_at() -> None:
+    """Selling by hand what is hedged already would open the other leg."""
+    facts = {
+        **ALERT_FACTS[AlertKind.NOT_HEDGED],
+        "asked_venue": BINANCE,
+        "asked_side": "buy",
+        "asked_quantity": "12.1",
+        "decide_by": (LOOK.now + timedelta(minutes=9)).isoformat(),
+    }
+
+    card = alert_card(LOOK, _alert(AlertKind.NOT_HEDGED, facts))
+
+    text = _text(card)
+    assert text.splitlines()[0].startswith("🚨 NOT HEDGED: short 12.1 HYPE")
+    assert "whether my order to buy 12.1 HYPE was filled" in text
+    assert "Do now: look at Binance" in text
+    assert "If it was not and you cannot wait, on Hyperliquid buy 12.1 HYPE" in text
+    assert "I decide at the latest" in text
+    assert all(
+        button.tap.verb is not Verb.REPAIR for row in card.rows for button in row
+    )
+
+
 def test_an_instruction_by_hand_counts_as_the_venue_does() -> None:
     """123,000 of 1000PEPEUSDT are 123 million PEPE; typed as base it is 1000 times."""
     leg = {"leg": "1", "venue": BINANCE, "side": "long", "multiplier": "1000"}
