@@ -15,6 +15,7 @@ import signal
 import stat
 import sys
 from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -222,6 +223,11 @@ def scan_object(result: ScanResult) -> dict[str, Any]:
                 "age_s": None
                 if each.age is None
                 else f"{each.age.total_seconds():.3f}",
+                "latency_ms": _milliseconds(each.latency),
+                "reads": each.tally.reads,
+                "errors": each.tally.errors,
+                "error_budget_left": _exact_or_none(each.tally.budget_left),
+                "paused_until": _moment(each.paused_until),
             }
             for each in result.venues
         ],
@@ -272,6 +278,10 @@ def _leg(snapshot: FundingSnapshot) -> dict[str, str | None]:
 
 def _moment(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
+
+
+def _milliseconds(duration: timedelta | None) -> int | None:
+    return None if duration is None else duration // timedelta(milliseconds=1)
 
 
 def _exact(value: Decimal) -> str:

@@ -114,6 +114,9 @@ class AvailabilityCache:
         return built
 
     async def _read(self, venue_id: VenueId) -> VenueList | Trouble:
+        paused = self._monitor.pause(venue_id)
+        if paused is not None:
+            return paused
         try:
             return await self._sources[venue_id].instruments()
         except VenueError as error:

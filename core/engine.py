@@ -282,6 +282,8 @@ class Engine:
             error=None if answering.trouble is None else answering.trouble.detail,
             instruments=0 if status is None else status.instruments,
             rates=0 if status is None else status.rates,
+            tally=self._parts.monitor.tally(venue_id),
+            paused_until=self._parts.monitor.paused_until(venue_id),
         )
 
     def _age_of(self, venue_id: VenueId, latest: ScanResult | None) -> timedelta | None:

@@ -3,6 +3,8 @@
 A venue that fails, hangs or sends nonsense costs only itself. Its last values serve on
 until they are older than the limit, then each of its instruments is skipped as stale.
 The same limit holds for rows that a venue sends again and again without renewing them.
+One that keeps failing is paused: its rows go at once, and the first request after the
+pause is a probe.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.errors import TroubleKind, VenueError
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from core.model.instrument import Availability, Instrument
     from core.model.market import FundingSnapshot
     from core.model.units import VenueId
-    from core.ports import Clock, FundingSource
+    from core.ports import Clock, FundingSource, OrderBooks
 
 log = logging.getLogger(__name__)
 
@@ -52,16 +55,32 @@ class Rates:
         clock: Clock,
         monitor: VenueMonitor,
         max_age: timedelta,
+        probes: Mapping[VenueId, OrderBooks] | None = None,
         hang_limit: timedelta = HANG_LIMIT,
     ) -> None:
+        """Take the parts.
+
+        One book is the `probes`' question to a venue whose pause is over; without any
+        its rates are asked for at once.
+        """
         self._sources = sources
         self._clock = clock
         self._monitor = monitor
         self._max_age = max_age
+        self._probes = probes or {}
         self._hang_limit = hang_limit
         self._last: dict[VenueId, dict[str, FundingSnapshot]] = {}
-        self.held: tuple[Instrument, ...] = ()
-        """Contracts of open trades: read along even when no list names them."""
+        self._held: tuple[Instrument, ...] = ()
+
+    @property
+    def held(self) -> tuple[Instrument, ...]:
+        """Return contracts of open trades: read along even when no list names them."""
+        return self._held
+
+    @held.setter
+    def held(self, instruments: tuple[Instrument, ...]) -> None:
+        self._held = instruments
+        self._monitor.held = frozenset(each.venue_id for each in instruments)
 
     def latest(self, instrument: Instrument) -> FundingSnapshot | None:
         """Return the last snapshot of an instrument, however old."""
@@ -121,6 +140,9 @@ class Rates:
             return self._nothing_listed(venue_id)
         answer = await self._read(venue_id, asked)
         if isinstance(answer, Trouble):
+            paused = self._monitor.pause(venue_id)
+            if paused is not None:
+                return self._left_alone(venue_id, listed, paused)
             return self._remembered(venue_id, listed, answer)
         # what is held but not listed is valued, never offered
         snapshots = tuple(s for s in answer[0] if s.instrument.symbol in listed)
@@ -129,15 +151,8 @@ class Rates:
         if old:
             snapshots = tuple(each for each in snapshots if not self._is_old(each))
             skips = (*skips, *(_stale(each) for each in old))
-        answering = self._monitor.of(venue_id)
-        status = VenueStatus(
-            venue_id=venue_id,
-            is_ok=True,
-            instruments=len(listed),
-            rates=len(snapshots),
-            error=None,
-            age=timedelta(0),
-            latency=answering.latency,
+        status = self._status(
+            venue_id, len(listed), rates=len(snapshots), age=timedelta(0)
         )
         return RatesView(snapshots, skips, (), (status,))
 
@@ -148,9 +163,14 @@ class Rates:
         *,
         is_entry: bool = False,
     ) -> tuple[tuple[FundingSnapshot, ...], tuple[Skip, ...]] | Trouble:
+        paused = self._monitor.pause(venue_id)
+        if paused is not None:
+            return paused
         begun = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._hang_limit.total_seconds()):
+                if self._monitor.of(venue_id).is_failing:
+                    await self._probe(venue_id, listed)
                 source = self._sources[venue_id]
                 snapshots, skips = await source.funding(listed, is_entry=is_entry)
         except VenueError as error:
@@ -178,17 +198,60 @@ class Rates:
         log.warning("rates not read venue=%s kind=%s why=%s", venue_id, kind, detail)
         return trouble
 
-    def _nothing_listed(self, venue_id: VenueId) -> RatesView:
-        trouble = self._monitor.of(venue_id).trouble
-        status = VenueStatus(
+    async def _probe(self, venue_id: VenueId, listed: Mapping[str, Instrument]) -> None:
+        """Ask a venue for one book before all its rates are asked for again.
+
+        Raises:
+            VenueError: it still fails.
+        """
+        books = self._probes.get(venue_id)
+        if books is not None:
+            await books.book(max(listed.values(), key=self._known_volume))
+
+    def _known_volume(self, instrument: Instrument) -> Decimal:
+        last = self.latest(instrument)
+        return (last and last.volume_24h_usd) or Decimal(0)
+
+    def _status(
+        self,
+        venue_id: VenueId,
+        instruments: int,
+        *,
+        rates: int,
+        age: timedelta | None,
+        error: str | None = None,
+    ) -> VenueStatus:
+        return VenueStatus(
             venue_id=venue_id,
-            is_ok=trouble is None,
-            instruments=0,
-            rates=0,
-            error=None if trouble is None else trouble.detail,
-            age=None,
+            is_ok=error is None,
+            instruments=instruments,
+            rates=rates,
+            error=error,
+            age=age,
+            latency=self._monitor.of(venue_id).latency,
+            tally=self._monitor.tally(venue_id),
+            paused_until=self._monitor.paused_until(venue_id),
         )
+
+    def _nothing_listed(self, venue_id: VenueId) -> RatesView:
+        trouble = self._monitor.pause(venue_id) or self._monitor.of(venue_id).trouble
+        error = None if trouble is None else trouble.detail
+        status = self._status(venue_id, 0, rates=0, age=None, error=error)
         return RatesView((), (), () if trouble is None else (trouble,), (status,))
+
+    def _left_alone(
+        self, venue_id: VenueId, listed: Mapping[str, Instrument], trouble: Trouble
+    ) -> RatesView:
+        """Return nothing but the reason, for all that a paused venue lists."""
+        reason = SkipReason.VENUE_DOWN
+        skips = tuple(
+            Skip(each.base, reason, trouble.detail, venue_id, symbol)
+            for symbol, each in listed.items()
+        )
+        status = self._status(
+            venue_id, len(listed), rates=0, age=None, error=trouble.detail
+        )
+        return RatesView((), skips, (trouble,), (status,))
 
     def _remembered(
         self, venue_id: VenueId, listed: Mapping[str, Instrument], trouble: Trouble
@@ -205,13 +268,12 @@ class Rates:
                 Skip(instrument.base, reason, trouble.detail, venue_id, symbol)
             )
         newest = max((s.observed_at for s in kept), default=None)
-        status = VenueStatus(
-            venue_id=venue_id,
-            is_ok=False,
-            instruments=len(listed),
+        status = self._status(
+            venue_id,
+            len(listed),
             rates=len(kept),
-            error=trouble.detail,
             age=None if newest is None else self._clock.now() - newest,
+            error=trouble.detail,
         )
         return RatesView(tuple(kept), tuple(skips), (trouble,), (status,))
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from core.model.control import Halt
     from core.model.health import Health, VenueHealth
 
+_LEGEND = "err: failed reads of the last hour · left: of the 5 % that may fail"
+_MOST_MS = 9999
 _MAX_HALTS = 6
 _MAX_ERRORS = 8
 
@@ -28,6 +30,7 @@ def health_card(health: Health, look: Look) -> Card:
     html = lines(
         _head(health, look),
         _venue_table(health, look),
+        _LEGEND,
         *(_trouble(one, look) for one in _failing(health)),
         _halts(health.halts, look),
         _work(health, look),
@@ -50,19 +53,24 @@ def _head(health: Health, look: Look) -> str:
 
 
 def _venue_table(health: Health, look: Look) -> str:
-    head = f"VN {'ms':>5} {'age':>5} {'err':>3} {'list':>5} {'rates':>5}"
+    head = f"VN {'ms':>4} {'age':>5} {'err':>3} {'left':>4} {'list':>4} {'rates':>5}"
     return numbers.table([head, *(_venue_row(one, look) for one in health.venues)])
 
 
 def _venue_row(one: VenueHealth, look: Look) -> str:
-    latency = (
-        "-" if one.latency is None else str(int(one.latency.total_seconds() * 1e3))
-    )
+    latency = numbers.UNKNOWN
+    if one.latency is not None:
+        latency = str(min(int(one.latency.total_seconds() * 1e3), _MOST_MS))
     return (
-        f"{look.code(one.venue_id)} {latency[:5]:>5}"
-        f" {numbers.countdown(one.age):>5} {min(one.failures, 999):>3}"
-        f" {one.instruments:>5} {one.rates:>5}"
+        f"{look.code(one.venue_id)} {latency:>4}"
+        f" {numbers.countdown(one.age):>5} {min(one.tally.errors, 999):>3}"
+        f" {_budget(one):>4} {one.instruments:>4} {one.rates:>5}"
     )
+
+
+def _budget(one: VenueHealth) -> str:
+    left = one.tally.budget_left
+    return numbers.UNKNOWN if left is None else f"{int(left * 100)}%"
 
 
 def _failing(health: Health) -> Sequence[VenueHealth]:
@@ -70,13 +78,17 @@ def _failing(health: Health) -> Sequence[VenueHealth]:
 
 
 def _trouble(one: VenueHealth, look: Look) -> str:
-    since = ""
+    title, since = text(look.title(one.venue_id)), ""
     if one.failing_since is not None:
         since = f" for {numbers.duration_text(look.now - one.failing_since)}"
-    return lines(
-        f"⚠️ {text(look.title(one.venue_id))} silent{since}, left out when too old",
-        folded(one.error or ""),
-    )
+    said = f"⚠️ {title} silent{since}, left out when too old"
+    if one.paused_until is not None:
+        until = numbers.moment(one.paused_until, "T")
+        said = (
+            f"⏸ {title} silent{since}: {one.failures} failures in a row,"
+            f" left out and not asked until {until}"
+        )
+    return lines(said, folded(one.error or ""))
 
 
 def _halts(halts: Sequence[Halt], look: Look) -> str:

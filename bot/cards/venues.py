@@ -33,6 +33,8 @@ def _silence(
     venue: VenueStatus, since_scan: timedelta, stale_after: timedelta, look: Look
 ) -> str:
     code = look.code(venue.venue_id)
+    if venue.paused_until is not None:
+        return f"⏸ {code} paused, left out"
     if venue.age is None:
         return f"⚠️ {code} silent, left out"
     age = venue.age + since_scan

@@ -118,7 +118,7 @@ async def open_ground(
 async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
     """Return the engine over its parts, and what it trades on."""
     settings, journal, clock = ground.settings, ground.journal, ground.clock
-    monitor = VenueMonitor(settings.venue_ids)
+    monitor = VenueMonitor(settings.venue_ids, clock)
     store = SqliteAvailability(ground.database)
     scanner = scanner_over(
         settings, ground.readers, monitor, store, clock, ground.nursery

@@ -49,7 +49,7 @@ async def scanning(settings: Settings) -> AsyncIterator[Scanner]:
     async with AsyncExitStack() as stack:
         readers = open_readers(settings, clock, stack)
         stack.push_async_callback(nursery.cancel)
-        monitor = VenueMonitor(settings.venue_ids)
+        monitor = VenueMonitor(settings.venue_ids, clock)
         yield scanner_over(settings, readers, monitor, _Forgetful(), clock, nursery)
 
 
@@ -106,6 +106,7 @@ def scanner_over(
             sources=readers,
             clock=clock,
             monitor=monitor,
+            probes=readers,
             max_age=settings.scan_interval * RATES_LIFE_IN_SCANS,
         ),
         gates=Gates(

@@ -4,9 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from core.model.control import Halt, TradingState
 from core.model.units import Mode, VenueId
+
+ERRORS_ALLOWED = Decimal("0.05")
+"""Share of an hour's reads that may fail: the error budget of a venue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Count the reads of a venue's public data within the last hour."""
+
+    reads: int = 0
+    errors: int = 0
+
+    @property
+    def budget_left(self) -> Decimal | None:
+        """Return the unused fraction of the error budget; None before the first read.
+
+        Zero is all of it used, or more.
+        """
+        if not self.reads:
+            return None
+        allowed = self.reads * ERRORS_ALLOWED
+        return max(1 - self.errors / allowed, Decimal(0))
+
+
+NO_READS = Tally()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +50,9 @@ class VenueHealth:
     error: str | None
     instruments: int
     rates: int
+    tally: Tally = NO_READS
+    paused_until: datetime | None = None
+    """Nothing is asked of its public data before; None while it is asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from core.model.estimate import NetEstimate
+from core.model.health import NO_READS, Tally
 from core.model.instrument import TokenRow
 from core.model.market import FundingSnapshot
 from core.model.proof import VenueProof
@@ -122,6 +123,9 @@ class VenueStatus:
     latency: timedelta | None = None
     proof: VenueProof | None = None
     """How far its rates are proven; None where nobody compares."""
+    tally: Tally = NO_READS
+    paused_until: datetime | None = None
+    """It failed too often and is not asked before; None while it is asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,14 +27,19 @@ class KeptList:
     tried_at: float | None = None
 
     def is_due(self, now: float) -> bool:
-        """Tell whether to ask again; after a failure not before a minute has passed."""
+        """Tell whether to ask again; after a failure not before a minute has passed.
+
+        A good answer came after its question, a failed question has no answer after it.
+        """
         if self.call is None:
             return False
         if self.rows is None or not self.is_usable(now):
             return True
         is_old = now - self.read_at >= self.refresh_after.total_seconds()
-        waited = self.tried_at is None or (
-            now - self.tried_at >= _RETRY_AFTER.total_seconds()
+        waited = (
+            self.tried_at is None
+            or self.tried_at <= self.read_at
+            or now - self.tried_at >= _RETRY_AFTER.total_seconds()
         )
         return is_old and waited
 

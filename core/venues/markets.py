@@ -2,7 +2,7 @@
 
 One reader per venue, each with its own connections and its own ccxt object. A warm scan
 costs one request on Binance, Hyperliquid and Extended and two on Lighter; Binance's
-intervals and day volumes are lists of their own, kept for minutes.
+intervals and day volumes are lists of their own, kept for half a minute and for five.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import certifi
 
 from core.errors import TroubleKind, VenueError
 from core.model.market import FundingSnapshot
-from core.model.opportunity import SkipReason
 from core.venues import listing, translate
 from core.venues.catalog import VENUES, TickerUse
 from core.venues.client import Rows, failure_of, open_client
@@ -47,8 +46,6 @@ _CLIENT_SHARE: Final = 0.9
 """ccxt gives up first, so that the next caller does not join a dying request."""
 _SIDE_TIMEOUT: Final = timedelta(seconds=5)
 """Patience with a heavy list that was asked for before: rates do not wait for it."""
-_DOUBT_AFTER: Final = timedelta(seconds=30)
-"""A list of intervals younger than this is not read again on a contradiction."""
 _MOST_PAYMENTS: Final = 500
 
 _SPECIAL: Final = MappingProxyType({"hyperliquid": Hyperliquid, "lighter": Lighter})
@@ -93,11 +90,11 @@ class MarketReader:
             _SPECIAL.get(entry.ccxt_id),
             int(timeout * _CLIENT_SHARE / timedelta(milliseconds=1)),
         )
-        self._doubted: frozenset[str | None] = frozenset()
         self._loading: asyncio.Task[object] | None = None
-        # Intervals change by themselves when a rate cap is hit; volumes move slowly.
+        # Intervals change by themselves when a rate cap is hit, and nothing else tells
+        # of it at once: each scan asks, unless one asked just now. Volumes move slowly.
         self._intervals = KeptList(
-            entry.rates.intervals_call, timedelta(minutes=15), timedelta(hours=1)
+            entry.rates.intervals_call, timedelta(seconds=30), timedelta(hours=1)
         )
         self._volumes = KeptList(
             "fetch_tickers" if entry.rates.tickers is TickerUse.CACHED else None,
@@ -200,11 +197,7 @@ class MarketReader:
         )  # others first: reading takes milliseconds
         if not lists.rates:
             raise _nonsense(self.venue_id, "sent no rates")
-        found = self._translated(instruments.values(), lists, self._clock.now())
-        if self._has_new_doubts(found[1]):
-            await self._refresh(self._intervals)
-            found = self._translated(instruments.values(), lists, self._clock.now())
-        return found
+        return self._translated(instruments.values(), lists, self._clock.now())
 
     async def _read_lists(self, *, is_entry: bool) -> _Lists:
         """Read everything that is due, all at once."""
@@ -297,21 +290,6 @@ class MarketReader:
             else:
                 skips.append(found)
         return tuple(snapshots), tuple(skips)
-
-    def _has_new_doubts(self, skips: Iterable[Skip]) -> bool:
-        """Tell whether an interval is contradicted that was not before.
-
-        The kept list may be from before a change then; asking once is enough.
-        """
-        doubted = frozenset(
-            skip.symbol for skip in skips if skip.reason is SkipReason.NO_INTERVAL
-        )
-        age = self._clock.monotonic() - self._intervals.read_at
-        if age < _DOUBT_AFTER.total_seconds() or not self._known_intervals()[1]:
-            return False
-        is_new = not doubted <= self._doubted
-        self._doubted = doubted
-        return is_new
 
     def _known_intervals(self) -> tuple[Mapping[str, Row], bool]:
         """Return the published intervals, and whether a missing one means something."""

@@ -145,7 +145,7 @@ async def measure_scan(url: str) -> None:
     clock, nursery = SystemClock(), Nursery()
     urls = {venue: f"{url}/venue/{venue}" for venue in ALL_VENUES}
     markets = open_markets(ALL_VENUES, urls, clock, paper=True)
-    monitor = VenueMonitor(ALL_VENUES)
+    monitor = VenueMonitor(ALL_VENUES, clock)
     scanner = Scanner(
         availability=AvailabilityCache(
             sources=markets,

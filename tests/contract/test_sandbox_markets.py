@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 VENUE = BINANCE.venue_id
 MILLISECOND = timedelta(milliseconds=1)
+MINUTE = timedelta(minutes=1)
 NOW_MS = int(START.timestamp() * 1000)
 
 
@@ -150,8 +151,14 @@ async def test_faults_of_the_pretend_venues_are_told_apart(
             )
 
 
-async def test_a_changed_interval_is_noticed_before_the_list_is_due() -> None:
-    """Binance moved BTC from 8 h to hourly; the list read a minute ago says 8 h."""
+@pytest.mark.parametrize("hours", [(8, 4, 1, 8), (1, 8, 4, 2)])
+async def test_a_changed_interval_is_right_from_the_next_scan(
+    hours: tuple[int, ...],
+) -> None:
+    """At 21:52 a change from 8 h to 4 h shows in nothing but the list of intervals.
+
+    Binance is the only venue that changes one; a wrong one doubles the rate shown.
+    """
     clock = FakeClock(START)
     async with pretend_world() as world:
         urls = {VENUE: world.venue_url(VENUE)}
@@ -159,13 +166,14 @@ async def test_a_changed_interval_is_noticed_before_the_list_is_due() -> None:
         instruments = await by_symbol(reader)
         btc = {key: one for key, one in instruments.items() if one.base == "BTC"}
         await reader.funding(btc)
-        for passed in (timedelta(minutes=1), timedelta(minutes=1)):
-            world.world.set_interval("BTC", VENUE, 1)
-            world.clock.set_ms(world.clock.now_ms() + passed // MILLISECOND)
-            await clock.advance(passed)
+        for each in hours:
+            world.world.set_interval("BTC", VENUE, each)
+            world.clock.set_ms(world.clock.now_ms() + MINUTE // MILLISECOND)
+            await clock.advance(MINUTE)
             found, skips = await reader.funding(btc)
             told = world.control.truth()["tokens"]["BTC"]["venues"][VENUE]
             assert skips == ()
+            assert found[0].rate.payment_interval == timedelta(hours=each)
             assert facts_of(found[0]) == truth_of(told)
         await reader.close()
 

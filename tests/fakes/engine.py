@@ -17,7 +17,7 @@ from core.model.control import (
     Preferences,
     TradingState,
 )
-from core.model.health import Health, VenueHealth
+from core.model.health import Health, Tally, VenueHealth
 from core.model.instrument import AbsenceReason, Availability, TokenRow
 from core.model.opportunity import (
     Opportunity,
@@ -403,6 +403,7 @@ class ScriptedEngine(Engine):
                     error=None,
                     instruments=200,
                     rates=200,
+                    tally=Tally(60, 0),
                 )
                 for venue_id in ALL_VENUES
             ),

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from core.model.health import Tally
 from core.model.instrument import Instrument
 from core.model.market import FundingSnapshot
 from core.model.opportunity import ScanResult, VenueStatus
@@ -82,6 +83,8 @@ def scan_result(*opportunities: Opportunity, at: datetime = START) -> ScanResult
             rates=1,
             error=None,
             age=timedelta(0),
+            latency=timedelta(milliseconds=80),
+            tally=Tally(20, 0),
         )
         for venue in ALL_VENUES
     )

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.journey
 
 LATER = timedelta(minutes=3)
 """More than two scan intervals: old values may not be used any more."""
+AFTER_PAUSE = timedelta(minutes=11)
+"""However long a venue has been failing, it is asked again by then."""
 CODES = {"binance": "BN", "hyperliquid": "HL", "lighter": "LT", "extended": "EX"}
 
 
@@ -65,6 +67,11 @@ def status_of(house: House, venue: str) -> VenueStatus:
     return next(one for one in house.ranking.venues if one.venue_id == venue)
 
 
+def asked_of(house: House, venue: str) -> int:
+    """Return how many requests a venue saw."""
+    return sum(one.venue == venue for one in house.box.requests)
+
+
 FAULTS: list[tuple[str, str, object, str]] = [
     ("status", "502", 502, "answered 502"),
     ("reset", "hangs up", None, "no connection"),
@@ -85,7 +92,7 @@ async def test_a_venue_in_any_trouble_costs_only_itself(
     for kind, name, param, words in FAULTS:
         house.box.faults.clear()
         house.box.faults.add(venue, "*", kind, times=None, param=param)
-        await house.pass_time(LATER)
+        await house.pass_time(AFTER_PAUSE)
         await house.scan()
         status = status_of(house, venue)
         assert not status.is_ok, name
@@ -99,13 +106,16 @@ async def test_a_venue_in_any_trouble_costs_only_itself(
         )
     top = (await house.say("/top")).text
     assert "3 of 4 venues" in top
-    assert f"⚠️ {CODES[venue]} silent" in top
+    assert f"⏸ {CODES[venue]} paused, left out" in top
     health = (await house.say("/health")).text
     assert health.startswith("3 of 4 venues fine")
-    assert f"⚠️ {venue.capitalize()} silent for 21 min" in health
+    assert (
+        f"⏸ {venue.capitalize()} silent for 1 h 17: 8 failures in a row, left out and"
+        " not asked until" in health
+    )
     assert "answered 429" in health.splitlines(), "the raw words are there, folded"
     house.box.faults.clear()
-    await house.pass_time(LATER)
+    await house.pass_time(AFTER_PAUSE)
     await house.scan()
     assert ranked(house) == best_without(house), "back as if nothing had been"
     assert (await house.say("/health")).text.startswith("4 of 4 venues fine")
@@ -233,13 +243,38 @@ async def test_a_bot_that_starts_while_a_venue_is_down_learns_it_later(
         assert ranked(house) == best_without(house)
 
 
-async def test_a_changed_interval_is_seen_without_a_restart(house: House) -> None:
-    """Binance moved SUI from 8 to 4 hours: same rate an hour, paid twice as often."""
-    assert "SUI" in ranked(house)
-    house.box.world.set_interval("SUI", "binance", 4)
-    await house.pass_time(timedelta(minutes=61))
+async def test_a_venue_that_keeps_failing_is_left_alone_until_a_probe(
+    house: House,
+) -> None:
+    """Three failures, 30 s without a request, one small question, everything again."""
+    house.box.faults.add("lighter", "*", "status", times=None, param=502)
+    for _ in range(3):
+        await house.scan()
+    seen = asked_of(house, "lighter")
+    await house.scan()
+    assert asked_of(house, "lighter") == seen
+    assert ranked(house) == best_without(house, "lighter")
+    assert "⏸ LT paused, left out" in (await house.say("/top")).text
+
+    await house.pass_time(timedelta(seconds=30))
+    await house.scan()
+    assert asked_of(house, "lighter") == seen + 1, "only the probe"
+    house.box.faults.clear()
+    await house.pass_time(timedelta(seconds=60))
     await house.scan()
     assert ranked(house) == best_without(house)
-    card = (await house.say("/matrix SUI")).text
-    row = next(line for line in card.splitlines() if line.startswith("BN"))
-    assert row.split()[2] == "4"
+    health = (await house.say("/health")).text
+    assert health.startswith("4 of 4 venues fine")
+
+
+async def test_a_changed_interval_is_right_from_the_next_scan(house: House) -> None:
+    """Binance moves SUI from 8 to 4 to 1 hour: same rate an hour, paid more often."""
+    assert "SUI" in ranked(house)
+    for hours in (4, 1, 8):
+        house.box.world.set_interval("SUI", "binance", hours)
+        await house.pass_time(timedelta(minutes=1))
+        await house.scan()
+        assert ranked(house) == best_without(house)
+        card = (await house.say("/matrix SUI")).text
+        row = next(line for line in card.splitlines() if line.startswith("BN"))
+        assert row.split()[2] == str(hours)

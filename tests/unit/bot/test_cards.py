@@ -28,7 +28,7 @@ from core.model.control import (
     Preferences,
     TradingState,
 )
-from core.model.health import Health, VenueHealth
+from core.model.health import Health, Tally, VenueHealth
 from core.model.instrument import AbsenceReason
 from core.model.opportunity import Skip, SkipReason
 from core.model.position import Portfolio
@@ -853,6 +853,7 @@ def test_health_names_the_silent_venue_and_who_paused() -> None:
         error=None,
         instruments=200,
         rates=198,
+        tally=Tally(60, 0),
     )
     silent = replace(
         fine,
@@ -863,6 +864,7 @@ def test_health_names_the_silent_venue_and_who_paused() -> None:
         failures=9,
         failing_since=LOOK.now - timedelta(minutes=4),
         error=NASTY,
+        tally=Tally(50, 2),
     )
     halt = Halt(
         GLOBAL_SCOPE, "pause", TradingState.REDUCING, "paused", START, UserId(1)
@@ -887,12 +889,54 @@ def test_health_names_the_silent_venue_and_who_paused() -> None:
     text = _text(card)
     assert text.splitlines()[:4] == [
         "1 of 2 venues fine · REDUCING · 🧪 PAPER",
-        "VN    ms   age err  list rates",
-        "BN    92    4s   0   200   198",
-        "LT     -     -   9   200   198",
+        "VN   ms   age err left list rates",
+        "BN   92    4s   0 100%  200   198",
+        "LT    -     -   2  20%  200   198",
     ]
+    assert "err: failed reads of the last hour · left: of the 5 % that may fail" in text
     assert "⚠️ Lighter silent for 4 min, left out when too old" in text
     assert "Entries off: paused by you, since 21:52 UTC" in text
     assert "Scan 18 s ago (2.1 s) · 3 messages waiting, oldest 18 s" in text
     assert "Up 3 d 4 h · 2 open pairs" in text
     assert "▶ Resume" in _labels(card)
+
+
+def test_health_says_until_when_a_venue_is_left_alone_and_why() -> None:
+    """Nobody should wonder why its rows are gone although it may be back by now."""
+    paused = VenueHealth(
+        venue_id=LIGHTER,
+        is_ok=False,
+        latency=timedelta(seconds=12),
+        age=None,
+        failures=4,
+        failing_since=LOOK.now - timedelta(minutes=4),
+        error="no answer in time",
+        instruments=200,
+        rates=0,
+        tally=Tally(60, 4),
+        paused_until=LOOK.now + timedelta(seconds=60),
+    )
+
+    health = Health(
+        at=LOOK.now,
+        mode=Mode.PAPER,
+        trading=TradingState.ACTIVE,
+        halts=(),
+        venues=(paused,),
+        scanned_at=START,
+        scan_took=None,
+        outbox_waiting=0,
+        outbox_oldest=None,
+        open_trades=0,
+        started_at=START,
+        is_checking=False,
+    )
+
+    text = _text(health_card(health, LOOK))
+
+    assert "LT 9999     -   4   0%  200     0" in text
+    assert (
+        "⏸ Lighter silent for 4 min: 4 failures in a row, left out and not asked"
+        " until 21:53:31 UTC"
+    ) in text
+    assert "no answer in time" in text

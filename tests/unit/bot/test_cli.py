@@ -106,6 +106,11 @@ def test_the_json_is_exactly_the_documented_object() -> None:
                 "rates": 1,
                 "error": None,
                 "age_s": "0.000",
+                "latency_ms": 80,
+                "reads": 20,
+                "errors": 0,
+                "error_budget_left": "1",
+                "paused_until": None,
             }
             for venue in ("binance", "hyperliquid", "lighter", "extended")
         ],

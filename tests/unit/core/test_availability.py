@@ -30,9 +30,11 @@ class Lists:
         self.listed = tuple(instrument(base, venue_id) for base in bases)
         self.left_out: tuple[LeftOut, ...] = ()
         self.fails = False
+        self.calls = 0
 
     async def instruments(self) -> tuple[tuple[Instrument, ...], tuple[LeftOut, ...]]:
         """Answer or fail as told."""
+        self.calls += 1
         if self.fails:
             raise VenueError(self.venue_id, TroubleKind.TIMEOUT, "no answer")
         return self.listed, self.left_out
@@ -57,7 +59,7 @@ class World:
             sources=self.lists,
             store=self.store,
             clock=self.clock,
-            monitor=VenueMonitor(self.lists),
+            monitor=VenueMonitor(self.lists, self.clock),
             tokens=tokens,
         )
 
@@ -155,3 +157,22 @@ async def test_start_up_log_names_each_token_as_the_trader_reads_it(
         "❌ FOO: on no venue",
         "⚠️ RARE: only on extended - cannot arbitrage",
     ]
+
+
+async def test_a_venue_that_is_paused_is_not_asked_for_its_list_either() -> None:
+    """A list never read is wanted at every scan; a dead venue is left alone."""
+    world = World()
+    dead = world.lists[BINANCE]
+    dead.fails = True
+    for _ in range(3):
+        await world.cache.refresh(world.cache.unread)
+
+    built = await world.cache.refresh(world.cache.unread)
+
+    assert dead.calls == 3
+    assert [each.detail for each in built.troubles] == [
+        "paused until 21:52:43 UTC after 3 failures in a row: no answer"
+    ]
+    await world.clock.advance(timedelta(seconds=30))
+    dead.fails = False
+    assert (await world.cache.refresh(world.cache.unread)).troubles == ()

@@ -12,7 +12,7 @@ from core.model.trouble import Trouble
 from core.outages import OutageWatch
 from tests.fakes.memory import FakeAlertMemory, FakePutbox
 from tests.fakes.objects import BINANCE, EXTENDED
-from tests.fakes.runtime import START
+from tests.fakes.runtime import START, FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,7 +28,7 @@ class World:
     def __init__(self, memory: FakeAlertMemory | None = None) -> None:
         self.memory = memory or FakeAlertMemory()
         self.putbox = FakePutbox()
-        self.monitor = VenueMonitor((BINANCE, EXTENDED))
+        self.monitor = VenueMonitor((BINANCE, EXTENDED), FakeClock())
         self.watch = OutageWatch(
             monitor=self.monitor,
             memory=self.memory,

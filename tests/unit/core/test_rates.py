@@ -11,6 +11,7 @@ import pytest
 from core.errors import TroubleKind, VenueError
 from core.health import VenueMonitor
 from core.model.instrument import Availability, TokenRow
+from core.model.market import OrderBook
 from core.model.opportunity import SkipReason
 from core.model.units import Base
 from core.rates import Rates
@@ -29,7 +30,7 @@ SCAN = timedelta(seconds=60)
 
 
 class Venue:
-    """A funding source with one instrument that can be told to fail."""
+    """A funding source and a book with one instrument that can be told to fail."""
 
     def __init__(self, venue_id: VenueId, clock: FakeClock) -> None:
         self.venue_id = venue_id
@@ -37,6 +38,7 @@ class Venue:
         self.failure: BaseException | None = None
         self.hangs = False
         self.calls = 0
+        self.probes: list[str] = []
 
     async def funding(
         self, instruments: Mapping[str, Instrument], *, is_entry: bool = False
@@ -53,6 +55,13 @@ class Venue:
             snapshot(each.base, self.venue_id, at=now) for each in instruments.values()
         ), ()
 
+    async def book(self, one: Instrument) -> OrderBook:
+        """Answer a probe or fail as told."""
+        self.probes.append(one.base)
+        if self.failure is not None:
+            raise self.failure
+        return OrderBook(one, (), (), self.clock.now())
+
 
 class World:
     """Two venues that list APT."""
@@ -61,12 +70,13 @@ class World:
         self.clock = FakeClock()
         self.binance = Venue(BINANCE, self.clock)
         self.extended = Venue(EXTENDED, self.clock)
-        self.monitor = VenueMonitor((BINANCE, EXTENDED))
+        self.monitor = VenueMonitor((BINANCE, EXTENDED), self.clock)
         self.rates = Rates(
             sources={BINANCE: self.binance, EXTENDED: self.extended},
             clock=self.clock,
             monitor=self.monitor,
             max_age=2 * SCAN,
+            probes={BINANCE: self.binance, EXTENDED: self.extended},
             hang_limit=timedelta(milliseconds=20),
         )
         listed = {v: instrument("APT", v) for v in (BINANCE, EXTENDED)}
@@ -168,3 +178,86 @@ async def test_what_is_held_is_read_beyond_the_list_but_never_offered() -> None:
     found = world.rates.fresh(gone)
     assert found is not None
     assert found.mark_price == 5
+
+
+DOWN = VenueError(BINANCE, TroubleKind.TIMEOUT, "no answer")
+
+
+async def paused_world() -> World:
+    """Return a world whose first venue answered once and then failed three times."""
+    world = World()
+    await world.rates.read(world.availability)
+    world.binance.failure = DOWN
+    for _ in range(3):
+        await world.rates.read(world.availability)
+    assert (world.binance.calls, world.binance.probes) == (4, [])
+    return world
+
+
+async def test_a_venue_that_fails_three_times_is_left_alone_for_30_seconds() -> None:
+    """No request goes out, and none of its rows stays, fresh as they are."""
+    world = await paused_world()
+    await world.clock.advance(timedelta(seconds=29))
+
+    view = await world.rates.read(world.availability)
+
+    words = "paused until 21:52:43 UTC after 3 failures in a row: no answer"
+    assert (world.binance.calls, world.binance.probes) == (4, [])
+    assert {s.instrument.venue_id for s in view.snapshots} == {EXTENDED}
+    assert [(s.reason, s.detail) for s in view.skips] == [
+        (SkipReason.VENUE_DOWN, words)
+    ]
+    status = next(v for v in view.venues if v.venue_id == BINANCE)
+    assert (status.is_ok, status.error, status.rates) == (False, words, 0)
+    assert status.paused_until == START + timedelta(seconds=30)
+    assert (status.tally.reads, status.tally.errors) == (4, 3)
+
+
+async def test_after_the_pause_one_book_is_asked_for_and_then_everything() -> None:
+    """A venue that is back is back with the next scan."""
+    world = await paused_world()
+    world.binance.failure = None
+    await world.clock.advance(timedelta(seconds=30))
+
+    view = await world.rates.read(world.availability)
+    await world.rates.read(world.availability)
+
+    assert world.binance.probes == ["APT"]
+    assert world.binance.calls == 6
+    assert {s.instrument.venue_id for s in view.snapshots} == {BINANCE, EXTENDED}
+    assert all(v.is_ok and v.paused_until is None for v in view.venues)
+
+
+async def test_a_failed_probe_is_the_only_request_and_doubles_the_pause() -> None:
+    """30 s, then 60 s: one small question each time, never the whole list."""
+    world = await paused_world()
+
+    await world.clock.advance(timedelta(seconds=30))
+    await world.rates.read(world.availability)
+    await world.clock.advance(timedelta(seconds=59))
+    await world.rates.read(world.availability)
+
+    assert (world.binance.calls, world.binance.probes) == (4, ["APT"])
+    assert world.monitor.paused_until(BINANCE) == START + timedelta(seconds=90)
+
+
+async def test_no_entry_is_priced_on_a_paused_venue() -> None:
+    """Before an order the rates are read anew; a paused venue has none."""
+    world = await paused_world()
+
+    with pytest.raises(VenueError, match="paused until 21:52:43 UTC"):
+        await world.rates.reread((instrument("APT", BINANCE),))
+
+    assert world.binance.calls == 4
+
+
+async def test_a_pair_of_ours_keeps_the_pause_short() -> None:
+    """After eight failures others wait ten minutes; here the next question is due."""
+    world = await paused_world()
+    world.rates.held = (instrument("APT", BINANCE),)
+    for _ in range(5):
+        await world.clock.advance(timedelta(seconds=30))
+        await world.rates.read(world.availability)
+
+    assert world.binance.probes == ["APT"] * 5
+    assert world.rates.latest(instrument("APT", BINANCE)) is not None

@@ -67,7 +67,7 @@ class Market:
         self.binance = Venue(BINANCE, self.clock, "0.00003")
         self.extended = Venue(EXTENDED, self.clock, "-0.00001")
         sources = {BINANCE: self.binance, EXTENDED: self.extended}
-        monitor = VenueMonitor(sources)
+        monitor = VenueMonitor(sources, self.clock)
         self.scanner = Scanner(
             availability=AvailabilityCache(
                 sources=sources,

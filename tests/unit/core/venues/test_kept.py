@@ -54,6 +54,16 @@ def test_after_a_failed_try_a_minute_passes(
     assert kept.is_due(400.0 + since_try_s) is is_due
 
 
+def test_after_a_good_answer_its_age_alone_counts() -> None:
+    """A list asked for at every scan is due although the last try was 59 s ago."""
+    kept = KeptList("fetch", timedelta(seconds=30), timedelta(hours=1))
+    kept.tried_at = 100.0
+    kept.keep({}, 101.0)
+
+    assert not kept.is_due(130.9)
+    assert kept.is_due(131.0)
+
+
 def test_without_a_usable_answer_there_is_nothing_to_wait_for() -> None:
     """Volumes or intervals are unknown already; every scan may try."""
     kept = kept_list()

@@ -256,20 +256,21 @@ async def test_a_stored_list_of_instruments_costs_one_more_read_after_a_restart(
 
 
 @pytest.mark.parametrize(
-    ("minutes", "asked"),
+    ("seconds", "asked"),
     [
-        (4, ["/fapi/v1/premiumIndex"]),
-        (5, ["/fapi/v1/premiumIndex", "/fapi/v1/ticker/24hr"]),
+        (29, ["/fapi/v1/premiumIndex"]),
+        (30, ["/fapi/v1/fundingInfo", "/fapi/v1/premiumIndex"]),
+        (299, ["/fapi/v1/fundingInfo", "/fapi/v1/premiumIndex"]),
         (
-            15,
+            300,
             ["/fapi/v1/fundingInfo", "/fapi/v1/premiumIndex", "/fapi/v1/ticker/24hr"],
         ),
     ],
 )
-async def test_binance_lists_of_intervals_and_volumes_are_kept_for_minutes(
-    minutes: int, asked: list[str]
+async def test_binance_intervals_are_kept_for_half_a_minute_and_volumes_for_five(
+    seconds: int, asked: list[str]
 ) -> None:
-    """The volumes weigh as much as forty other requests."""
+    """A wrong interval is a wrong rate; volumes weigh as much as forty requests."""
     clock = FakeClock(PAYLOAD_TIME)
     async with (
         serve(example_answers("binance")) as local,
@@ -277,7 +278,7 @@ async def test_binance_lists_of_intervals_and_volumes_are_kept_for_minutes(
     ):
         instruments = await listed(reader)
         await rates(reader, instruments)
-        await clock.advance(timedelta(minutes=minutes))
+        await clock.advance(timedelta(seconds=seconds))
         local.asked.clear()
         await rates(reader, instruments)
 
@@ -330,7 +331,7 @@ async def test_a_list_that_fails_is_not_asked_for_again_within_a_minute() -> Non
     assert (asked_early, asked_late) == (1, 2)
 
 
-async def test_a_contradicted_interval_has_its_list_read_again_at_once() -> None:
+async def test_a_contradicted_interval_is_right_with_the_next_scan() -> None:
     """BTC went from 8 h to hourly a minute ago: 8 times the rate per hour."""
     clock = FakeClock(PAYLOAD_TIME)
     async with (
@@ -379,29 +380,6 @@ async def test_intervals_are_read_again_after_a_payment_and_before_an_entry(
 
     (pepe,) = (each for each in found if each.instrument.base == "PEPE")
     assert before["PEPE"].rate.per_hour == 2 * pepe.rate.per_hour
-
-
-async def test_a_contradiction_that_stays_is_asked_about_once() -> None:
-    """A symbol missing from the list for good must not double every scan."""
-    clock = FakeClock(PAYLOAD_TIME)
-    reasons: list[list[SkipReason]] = []
-    async with (
-        serve(example_answers("binance")) as local,
-        reading(VENUES[ALL[0]], local.url, clock=clock) as reader,
-    ):
-        instruments = await listed(reader)
-        index = local.payload("/fapi/v1/premiumIndex")
-        index[0]["nextFundingTime"] = 1795384800000
-        local.tell("/fapi/v1/premiumIndex", index)
-        for _ in range(4):
-            _, skips = await reader.funding(
-                {each.symbol: each for each in instruments.values()}
-            )
-            reasons.append([skip.reason for skip in skips])
-            await clock.advance(timedelta(minutes=1))
-
-    assert reasons == [[SkipReason.NO_INTERVAL]] * 4
-    assert local.asked.count("/fapi/v1/fundingInfo") == 2
 
 
 # --- broken rows ----------------------------------------------------------------------
