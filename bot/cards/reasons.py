@@ -167,7 +167,10 @@ def _price_mismatch(told: Told) -> Reason:
 
 def _not_listed(told: Told) -> Reason:
     if told.skip.venue_id is None:
-        return Reason("no venue lists it", "Only a listing would change it.")
+        said = {each.refusal.reason for each in told.explanation.venues if each.refusal}
+        plainly = said <= {told.skip.reason, SkipReason.VENUE_DOWN}
+        more = "" if plainly else " as a perpetual we trade"
+        return Reason(f"no venue lists it{more}", "Only a listing would change it.")
     return Reason("not listed", "Only a listing there would change it.")
 
 
@@ -230,6 +233,32 @@ def _duplicate(told: Told) -> Reason:
     )
 
 
+def _unit_suspect(told: Told) -> Reason:
+    return Reason(
+        f"its rate is not trusted: {told.detail}",
+        "Nothing is entered on it until settled payments prove its unit; /health"
+        " shows the proof.",
+    )
+
+
+def _stablecoin_gap(told: Told) -> Reason:
+    return Reason(told.detail, "It ends once the stablecoins trade closer again.")
+
+
+def _below_net(told: Told) -> Reason:
+    return Reason(
+        told.detail,
+        "It pays only gross: a wider spread, thicker books or a longer planned hold"
+        " would change it.",
+    )
+
+
+def _late_break_even(told: Told) -> Reason:
+    return Reason(
+        told.detail, "A wider spread or thicker books would earn the costs sooner."
+    )
+
+
 REASONS: Mapping[SkipReason, Callable[[Told], Reason]] = {
     SkipReason.NOT_LISTED: _not_listed,
     SkipReason.SINGLE_VENUE: _single_venue,
@@ -252,6 +281,10 @@ REASONS: Mapping[SkipReason, Callable[[Told], Reason]] = {
     SkipReason.OTHER_QUOTE: _other_quote,
     SkipReason.INACTIVE: _inactive,
     SkipReason.DUPLICATE: _duplicate,
+    SkipReason.UNIT_SUSPECT: _unit_suspect,
+    SkipReason.STABLECOIN_GAP: _stablecoin_gap,
+    SkipReason.BELOW_MIN_NET: _below_net,
+    SkipReason.LATE_BREAK_EVEN: _late_break_even,
 }
 
 

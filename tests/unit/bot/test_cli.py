@@ -20,6 +20,8 @@ from core.errors import StorageError
 from core.model.instrument import TokenRow
 from core.model.opportunity import Opportunity, Skip, SkipReason
 from core.model.units import Base
+from tests.fakes.bazaar import Bazaar
+from tests.fakes.engine import RULES
 from tests.fakes.objects import (
     BINANCE,
     LIGHTER,
@@ -200,6 +202,38 @@ def test_a_scan_that_no_venue_answered_ends_with_status_3(
     serve(monkeypatch, replace(quiet, venues=down, opportunities=()))
 
     assert cli.main(["scan"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("token", "status", "said"),
+    [
+        ("apt", 0, "✅ APT: LT>BN passes every gate here, +0.080%/8h gross"),
+        ("NOPE", 3, "No venue lists NOPE."),
+    ],
+)
+def test_scan_why_prints_a_line_per_venue_and_pair(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    token: str,
+    status: int,
+    said: str,
+) -> None:
+    """The terminal answers the same question as chat, without an account."""
+
+    @asynccontextmanager
+    async def explaining(_settings: Settings) -> AsyncIterator[object]:
+        bazaar = Bazaar()
+        bazaar.sell("APT", BINANCE, per_hour="0.0001")
+        bazaar.sell("APT", LIGHTER, per_hour="0")
+        await bazaar.scanner.scan()
+        yield bazaar.walk, {rules.venue_id: rules for rules in RULES}
+
+    monkeypatch.setattr(cli, "explaining", explaining)
+
+    assert cli.main(["scan", "--why", token]) == status
+    printed = capsys.readouterr()
+    assert said in (printed.out + printed.err).splitlines()
+    assert ("running bot's" in printed.out) is (status == 0)
 
 
 def test_bad_settings_are_sentences_on_stderr_and_status_2(

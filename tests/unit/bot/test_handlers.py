@@ -1095,3 +1095,55 @@ async def test_a_viewer_never_gets_a_button_that_trades(chat: Chat) -> None:
         if typed.split()[0].removeprefix("/") in VIEWER_COMMANDS:
             shown = await chat.type(typed, VERA)
             assert {one.tap.verb for one in shown.buttons} <= VIEWER_VERBS, typed
+
+
+# --- why not --------------------------------------------------------------------------
+
+
+async def test_why_says_what_refuses_and_leads_to_the_token(chat: Chat) -> None:
+    """Typed, from the token's card, and back."""
+    typed = await chat.type("/why hype")
+    token = await chat.tap(typed, "◀ HYPE")
+    again = await chat.tap(token, "❓ Why not")
+
+    assert again.first_line.startswith("✅ HYPE: BN>HL can be opened now")
+    assert "❌ Extended: a pre-market contract" in again.text
+    opened = await chat.tap(again, "Open BN>HL")
+    assert opened.first_line == "⚡ Open HYPE? $500 per leg · 🧪 PAPER"
+
+
+async def test_why_without_a_name_lets_the_matrix_ask(chat: Chat) -> None:
+    """Nobody must remember how a token is spelled."""
+    matrix = await chat.type("/why")
+    why = await chat.tap(matrix, "❓ FARTCOI~")
+    assert "FARTCOINISLONG" in why.first_line
+
+    cards = await chat.tap(await chat.type("/why"), "▦ Cards")
+    token = await chat.tap(cards, "HYPE")
+
+    assert token.first_line.startswith("HYPE long BN, short HL")
+
+
+async def test_a_viewer_may_ask_why_and_gets_no_button_that_trades(chat: Chat) -> None:
+    """Looking is free."""
+    card = await chat.type("/why HYPE", VERA)
+
+    assert card.first_line.startswith("✅ HYPE")
+    assert not [label for label in card.labels if label.startswith("Open")]
+
+
+async def test_refresh_of_a_why_card_scans_anew(chat: Chat) -> None:
+    """What refused may be over."""
+    card = await chat.type("/why HYPE")
+    await chat.clock.advance(timedelta(minutes=1))
+
+    again = await chat.tap(card, "🔄 Refresh")
+
+    assert chat.engine.scans == 1
+    assert "rates 0 s old" in again.text
+
+
+async def test_why_of_a_misspelled_token_says_so(chat: Chat) -> None:
+    """A wrong name is not a verdict, and two names are not one."""
+    assert (await chat.type("/why NOPE")).first_line.startswith("No venue lists NOPE.")
+    assert "more than /why takes" in (await chat.type("/why A B")).first_line
