@@ -15,13 +15,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.model.alert import Alert, AlertKind, AlertLevel
-from core.model.control import AlertDelivery
+from core.model.preferences import is_muted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from core.model.control import Preferences
     from core.model.opportunity import Opportunity, ScanResult
+    from core.model.preferences import Mutes
     from core.ports import AlertMemory, Outbox
 
 SCANS_NEEDED = 2
@@ -69,21 +69,29 @@ class SpreadWatch:
         self._store = memory
         self._outbox = outbox
         self._pairs: dict[str, _Memory] | None = None
+        self._least = Decimal(0)
+        self._mutes: Mutes = {}
 
-    async def consider(self, result: ScanResult, preferences: Preferences) -> int:
-        """Push what deserves it; return how many messages were stored."""
+    async def consider(
+        self, result: ScanResult, least_per_hour: Decimal, mutes: Mutes
+    ) -> int:
+        """Push what deserves it; return how many messages were stored.
+
+        `least_per_hour` is the smallest hourly spread worth a push.
+        """
+        self._least, self._mutes = least_per_hour, mutes
         pairs = await self._recall()
         standing = {_key(each): each for each in result.opportunities}
         for key in set(pairs) - set(standing):
-            await self._fade(key, None, preferences)
+            await self._fade(key, None)
         worth = [
             each
             for key, each in standing.items()
-            if await self._stands(key, each, result, preferences)
+            if await self._stands(key, each, result)
         ]
-        if preferences.opportunity_delivery is AlertDelivery.OFF or not worth:
+        if not worth:
             return 0
-        alerts = _alerts(worth, result.at, preferences)
+        alerts = _alerts(worth, result.at)
         for alert in alerts:
             await self._outbox.put(alert)
         for each in worth:
@@ -108,15 +116,13 @@ class SpreadWatch:
         pairs[key] = memory
         await self._store.remember(key, memory.facts())
 
-    async def _fade(
-        self, key: str, per_hour: Decimal | None, preferences: Preferences
-    ) -> None:
+    async def _fade(self, key: str, per_hour: Decimal | None) -> None:
         """Break the streak; forget it wholly once told long ago and really gone."""
         pairs = await self._recall()
         memory = pairs.get(key)
         if memory is None:
             return
-        gone = preferences.alert_spread_per_hour * CLEARED_AT
+        gone = self._least * CLEARED_AT
         if per_hour is not None and per_hour >= gone:
             return
         if memory.told_at is None:
@@ -125,16 +131,10 @@ class SpreadWatch:
             return
         await self._keep(key, _Memory(0, memory.told_at, memory.told_per_hour))
 
-    async def _stands(
-        self,
-        key: str,
-        pair: Opportunity,
-        result: ScanResult,
-        preferences: Preferences,
-    ) -> bool:
+    async def _stands(self, key: str, pair: Opportunity, result: ScanResult) -> bool:
         """Count the scan for a pair and tell whether it must be pushed now."""
-        if pair.spread_per_hour < preferences.alert_spread_per_hour:
-            await self._fade(key, pair.spread_per_hour, preferences)
+        if pair.spread_per_hour < self._least:
+            await self._fade(key, pair.spread_per_hour)
             return False
         if not _both_sides_fresh(pair, result) or pair.has_unknown_volume:
             return False
@@ -143,7 +143,9 @@ class SpreadWatch:
         streak = min(before.streak + 1, SCANS_NEEDED)
         counted = _Memory(streak, before.told_at, before.told_per_hour)
         await self._keep(key, counted)
-        if streak < SCANS_NEEDED or _is_muted(pair, result.at, preferences):
+        long, short = pair.long.instrument.venue_id, pair.short.instrument.venue_id
+        muted = is_muted(self._mutes, pair.base, (long, short), result.at)
+        if streak < SCANS_NEEDED or muted:
             return False
         return _is_news(counted, pair, result.at)
 
@@ -152,13 +154,6 @@ def _both_sides_fresh(pair: Opportunity, result: ScanResult) -> bool:
     answered = {each.venue_id for each in result.venues if each.is_ok}
     sides = {pair.long.instrument.venue_id, pair.short.instrument.venue_id}
     return sides <= answered
-
-
-def _is_muted(pair: Opportunity, now: datetime, preferences: Preferences) -> bool:
-    if pair.base not in preferences.muted:
-        return False
-    until = preferences.muted[pair.base]
-    return until is None or now < until
 
 
 def _is_news(memory: _Memory, pair: Opportunity, now: datetime) -> bool:
@@ -187,10 +182,7 @@ def _facts(pair: Opportunity) -> dict[str, str]:
     }
 
 
-def _alerts(
-    worth: Sequence[Opportunity], now: datetime, preferences: Preferences
-) -> list[Alert]:
-    is_silent = preferences.opportunity_delivery is AlertDelivery.SILENT
+def _alerts(worth: Sequence[Opportunity], now: datetime) -> list[Alert]:
     if len(worth) > MOST_SINGLE:
         items = json.dumps([_facts(each) for each in worth])
         return [
@@ -200,7 +192,6 @@ def _alerts(
                 dedupe_key=f"digest:{now.isoformat()}",
                 facts={"items": items, "count": str(len(worth))},
                 created_at=now,
-                is_silent=is_silent,
                 expires_at=now + LIFE,
             )
         ]
@@ -212,7 +203,6 @@ def _alerts(
             facts=_facts(each),
             created_at=now,
             base=each.base,
-            is_silent=is_silent,
             expires_at=now + LIFE,
         )
         for each in worth

@@ -12,7 +12,7 @@ from core.availability import row_of
 from core.errors import UnknownTokenError, UnknownTradeError, VenueError
 from core.execution.sizing import Held
 from core.execution.world import stopped_key
-from core.limits import PAUSE_KEY
+from core.limits import PAUSE_KEY, Caps
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import (
     GLOBAL_SCOPE,
@@ -20,11 +20,11 @@ from core.model.control import (
     Event,
     Halt,
     Halted,
-    Preferences,
     TradingState,
 )
 from core.model.health import Health, VenueHealth
 from core.model.position import Portfolio
+from core.model.preferences import Key
 from core.model.trade import TradeState
 from core.positions import value_trade
 from core.quotes import Person, Quote
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
     from core.execution import Execution
     from core.execution.foreign import ForeignWatch
     from core.health import VenueMonitor
-    from core.model.control import AlertDelivery
+    from core.limits import Limits
     from core.model.instrument import Availability, TokenRow
     from core.model.opportunity import Opportunity, ScanResult
     from core.model.order import Balance
     from core.model.position import Position
+    from core.model.preferences import Effective
     from core.model.trade import Trade
     from core.model.units import (
-        Base,
         ChatId,
         MessageId,
         Mode,
@@ -63,10 +63,10 @@ if TYPE_CHECKING:
         Halts,
         Outbox,
         Plans,
-        PreferenceStore,
         Trades,
         TradingVenue,
     )
+    from core.preferences import PreferenceBook
     from core.quotes import Quotes
     from core.reconcile import Reconciler
     from core.runtime import Nursery
@@ -98,13 +98,8 @@ class EngineFacts:
 
     mode: Mode
     venues: tuple[VenueRules, ...]
-    size_usd: Decimal
-    leverage: Decimal
     quote_ttl: timedelta
     scan_interval: timedelta
-    min_spread_per_hour: Decimal
-    min_volume_usd: Decimal
-    alert_spread_per_hour: Decimal
     is_sandbox: bool = False
     """Every venue is a pretend one, so that live is not for real either."""
 
@@ -129,7 +124,8 @@ class EngineParts:
     plans: Plans
     trades: Trades
     halts: Halts
-    preferences: PreferenceStore
+    limits: Limits
+    preferences: PreferenceBook
     outbox: Outbox
 
 
@@ -138,10 +134,37 @@ class Engine:
 
     def __init__(self, parts: EngineParts) -> None:
         self.facts = parts.facts
+        self.preferences = parts.preferences
         self._parts = parts
         self._started_at = parts.clock.now()
         self._is_checking = True
         self._look: asyncio.Task[object] | None = None
+        self.preferences.follow(self._apply)
+
+    def effective(self) -> Effective:
+        """Return what acts now: chat over host over default."""
+        return self.preferences.effective()
+
+    def _apply(self, effective: Effective) -> None:
+        """Let a change act from the next scan, quote and order on."""
+        scanner, limits = self._parts.scanner, self._parts.limits
+        scanner.gates = replace(
+            scanner.gates,
+            min_spread_per_hour=effective.min_spread_per_hour,
+            min_volume_usd=effective.number(Key.MIN_VOLUME),
+            allows_unknown_volume=effective.flag(Key.UNKNOWN_VOLUME),
+            venues=frozenset(effective.venues),
+            bases=effective.bases,
+        )
+        limits.caps = Caps(
+            max_open_trades=int(effective.number(Key.MAX_OPEN_TRADES)),
+            max_trade_usd=effective.number(Key.MAX_TRADE_USD),
+            max_leverage=effective.number(Key.MAX_LEVERAGE),
+            max_token_usd=effective.number(Key.MAX_TOKEN_USD),
+            max_venue_usd=effective.number(Key.MAX_VENUE_USD),
+            max_total_usd=effective.number(Key.MAX_TOTAL_USD),
+            max_entries_per_hour=int(effective.number(Key.MAX_ENTRIES)),
+        )
 
     # --- life -----------------------------------------------------------------------
 
@@ -152,6 +175,7 @@ class Engine:
         and entries stay off until the check is done.
         """
         await self._parts.reconciler.hold_entries()
+        await self.preferences.load()
         voided = await self._parts.plans.void_unused()
         await self._parts.scanner.availability.load()
         log.info("started mode=%s voided_plans=%d", self.facts.mode, voided)
@@ -197,7 +221,8 @@ class Engine:
             return
         await self._read_along()
         result = await self._parts.scanner.scan()
-        await self._parts.watch.consider(result, await self.preferences())
+        least = self.effective().alert_spread_per_hour
+        await self._parts.watch.consider(result, least, self.preferences.mutes)
         trades = await self._parts.trades.trades_in_progress()
         held = {leg.instrument.venue_id for trade in trades for leg in trade.legs}
         venues = (each.venue_id for each in self.facts.venues)
@@ -619,41 +644,6 @@ class Engine:
             )
         )
 
-    async def preferences(self) -> Preferences:
-        """Return what chat has chosen, or the settings' defaults."""
-        stored = await self._parts.preferences.preferences()
-        return stored or Preferences(self.facts.alert_spread_per_hour)
-
-    async def set_alert_spread(self, per_hour: Decimal, user_id: UserId) -> Preferences:
-        """Set the smallest hourly spread worth a push."""
-        before = await self.preferences()
-        change = f"{before.alert_spread_per_hour} -> {per_hour}"
-        after = replace(before, alert_spread_per_hour=per_hour)
-        return await self._prefer(after, "alert spread per hour", change, user_id)
-
-    async def set_delivery(
-        self, delivery: AlertDelivery, user_id: UserId
-    ) -> Preferences:
-        """Set how pushes on new spreads arrive."""
-        before = await self.preferences()
-        change = f"{before.opportunity_delivery} -> {delivery}"
-        after = replace(before, opportunity_delivery=delivery)
-        return await self._prefer(after, "alert delivery", change, user_id)
-
-    async def mute(
-        self, base: Base, until: datetime | None, user_id: UserId
-    ) -> Preferences:
-        """Silence one token's pushes until a moment; None is for good."""
-        before = await self.preferences()
-        after = replace(before, muted={**before.muted, base: until})
-        return await self._prefer(after, "muted", f"{base} until {until}", user_id)
-
-    async def unmute(self, base: Base, user_id: UserId) -> Preferences:
-        """Let one token's pushes through again."""
-        before = await self.preferences()
-        rest = {name: until for name, until in before.muted.items() if name != base}
-        return await self._prefer(replace(before, muted=rest), "unmuted", base, user_id)
-
     async def report_stranger(self, user_id: int) -> None:
         """Tell owners, at most once an hour, that a stranger wrote."""
         now = self._parts.clock.now()
@@ -667,13 +657,6 @@ class Engine:
                 expires_at=now + timedelta(hours=6),
             )
         )
-
-    async def _prefer(
-        self, value: Preferences, what: str, detail: str, user_id: UserId
-    ) -> Preferences:
-        event = self._event(user_id, what, detail)
-        await self._parts.preferences.save_preferences(value, event)
-        return value
 
     def _event(self, user_id: UserId, what: str, detail: str = "") -> Event:
         return Event(self._parts.clock.now(), f"user {user_id}", what, detail)

@@ -88,6 +88,30 @@ class SizeError(CoreError):
         self.why = why
 
 
+class Fault(StrEnum):
+    """What is wrong with a value that a person chose."""
+
+    UNREADABLE = "unreadable"
+    TOO_LOW = "too_low"
+    TOO_HIGH = "too_high"
+    ABOVE_HOST = "above_host"
+    """The host allows less, and only the host can allow more."""
+    ABOVE_CAP = "above_cap"
+    """A cap that chat lowered is below it."""
+    UNKNOWN_NAME = "unknown_name"
+    NOTHING_LEFT = "nothing_left"
+    NEVER_OFF = "never_off"
+
+
+class BadValueError(CoreError):
+    """A preference cannot have this value; nothing was changed."""
+
+    def __init__(self, key: str, fault: Fault, limit: str = "") -> None:
+        detail = f" (limit {limit})" if limit else ""
+        super().__init__(f"{key} cannot be changed: {fault.value}{detail}.")
+        self.key, self.fault, self.limit = key, fault, limit
+
+
 class MarginError(CoreError):
     """A venue has not enough free margin."""
 

@@ -50,6 +50,10 @@ class Gates:
     min_volume_usd: Decimal
     """Per side and day."""
     allows_unknown_volume: bool
+    venues: frozenset[VenueId] | None = None
+    """On which ones pairs are offered; None is every one that is read."""
+    bases: frozenset[Base] | None = None
+    """Which tokens are offered; None is every one."""
     doubt: Callable[[Instrument], Skip | None] = lambda _: None
     """Why an instrument's rate cannot be trusted, None if it can."""
     stablecoins: Stablecoins = UNMEASURED
@@ -143,6 +147,17 @@ def _first(table: Sequence[PairGate], pair: Opportunity, gates: Gates) -> Skip |
     return None
 
 
+def _is_wanted(snapshot: FundingSnapshot, gates: Gates) -> Skip | None:
+    instrument = snapshot.instrument
+    if gates.bases is not None and instrument.base not in gates.bases:
+        why = f"{instrument.base} is not among the tokens chosen in /settings"
+        return _skip(snapshot, SkipReason.NOT_CHOSEN, why)
+    if gates.venues is not None and instrument.venue_id not in gates.venues:
+        why = f"{instrument.venue_id} is not among the venues chosen in /settings"
+        return _skip(snapshot, SkipReason.NOT_CHOSEN, why)
+    return None
+
+
 def _has_price(snapshot: FundingSnapshot, gates: Gates) -> Skip | None:
     del gates
     if snapshot.mark_price is not None:
@@ -207,6 +222,7 @@ def _pays_enough(pair: Opportunity, gates: Gates) -> Skip | None:
 
 
 SIDE_GATES: tuple[SideGate, ...] = (
+    _is_wanted,
     _unit_is_trusted,
     _has_price,
     _volume_is_known,

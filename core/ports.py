@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from core.model.account import KeyRights
     from core.model.alert import Alert, OutboxItem
     from core.model.commit import Claim, Commit
-    from core.model.control import Cooldown, Event, Halt, Preferences
+    from core.model.control import Cooldown, Event, Halt
     from core.model.history import HourOfRates, PastRates, RecordedScan
     from core.model.instrument import Availability, Instrument, LeftOut
     from core.model.intent import OrderIntent
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         VenuePosition,
     )
     from core.model.plan import PlanState, StoredPlan
+    from core.model.preferences import Choice
     from core.model.screen import Screen
     from core.model.trade import Trade
     from core.model.units import (
@@ -515,12 +516,20 @@ class CardStore(Protocol):
 class PreferenceStore(Protocol):
     """What chat may change, and small facts that survive a restart."""
 
-    async def preferences(self) -> Preferences | None:
-        """Return what chat has chosen; None before the first choice."""
+    async def choices(self) -> tuple[Choice, ...]:
+        """Return everything that was chosen."""
         ...
 
-    async def save_preferences(self, value: Preferences, event: Event) -> None:
-        """Store new preferences with their audit line."""
+    async def save_choice(self, choice: Choice, event: Event) -> None:
+        """Store a choice with its audit line; it replaces the one of its key."""
+        ...
+
+    async def drop_choice(self, key: str, user_id: UserId | None, event: Event) -> None:
+        """Forget a choice, with its audit line."""
+        ...
+
+    async def changes(self, limit: int) -> tuple[Event, ...]:
+        """Return the latest changes of preferences, newest first."""
         ...
 
     async def fact(self, key: str) -> str | None:

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from core.errors import (
     AlreadyHeldError,
@@ -107,6 +107,25 @@ class Quote:
     """What "Enter best" skipped before this one, and why."""
 
 
+class Quoting(Protocol):
+    """What quotes are made with at this moment; chat may change it."""
+
+    @property
+    def size_usd(self) -> Decimal:
+        """Return the notional per leg unless a person says otherwise."""
+        ...
+
+    @property
+    def leverage(self) -> Decimal:
+        """Return the leverage of each leg."""
+        ...
+
+    @property
+    def ttl(self) -> timedelta:
+        """Return how long a confirm card can be tapped."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class QuoteRules:
     """What quotes are made with unless a person says otherwise."""
@@ -131,7 +150,7 @@ class QuoteParts:
     execution: Execution
     clock: Clock
     ids: Ids
-    quoting: QuoteRules
+    quoting: Quoting
 
 
 class Quotes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from core.model.alert import Alert, OutboxItem
-from core.model.control import Preferences
+from core.model.preferences import Choice
 from core.model.screen import Screen
 from core.model.units import ChatId, MessageId, UserId
 from storage.columns import STRICT, Json, Record, maybe_ms, to_ms
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 # The strict configuration reaches a plain dataclass only from a type around it, hence
 # the tuples of one.
 _ALERT = Json("alert", TypeAdapter(tuple[Alert], config=STRICT))
-_PREFERENCES = Json("preferences", TypeAdapter(tuple[Preferences], config=STRICT))
 _FACTS = Json("facts", TypeAdapter(Mapping[str, str], config=STRICT))
 
 
@@ -89,11 +88,25 @@ def facts_of(text: str) -> Mapping[str, str]:
     return _FACTS.load(text)
 
 
-def preferences_text(value: Preferences) -> str:
-    """Return what chat has chosen as JSON."""
-    return _PREFERENCES.dump((value,))
+def choice_values(choice: Choice) -> Values:
+    """Return a choice's columns; user 0 stands for everybody."""
+    return {
+        "key": choice.key,
+        "user_id": choice.user_id or 0,
+        "value": choice.text,
+        "at_ms": to_ms(choice.at),
+        "by_user_id": choice.by,
+    }
 
 
-def preferences_of(text: str) -> Preferences:
-    """Return what chat has chosen."""
-    return _PREFERENCES.load(text)[0]
+def choice_of(row: sqlite3.Row) -> Choice:
+    """Return a choice."""
+    record = Record("choice", row)
+    user_id = record.whole("user_id")
+    return Choice(
+        key=record.text("key"),
+        user_id=UserId(user_id) if user_id else None,
+        text=record.text("value"),
+        at=record.moment("at_ms"),
+        by=UserId(record.whole("by_user_id")),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from bot.cards import numbers
 from bot.cards.card import Card
 from bot.cards.layout import grid, lines, rows_of, text
 from bot.cards.shown import ShownRow, pack_rows
-from core.model.control import AlertDelivery
+from core.model.preferences import AlertDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from bot.cards.card import Button
     from bot.cards.look import Look
-    from core.model.control import Preferences
+    from core.model.preferences import Mute, Mutes
 
 PRESETS_PERCENT_8H = ("0.01", "0.02", "0.05", "0.1", "0.2")
 SAVED = "Saved"
@@ -35,16 +36,24 @@ def preset_per_hour(percent_8h: Decimal) -> Decimal:
     return percent_8h / 100 / 8
 
 
-def alerts_card(preferences: Preferences, look: Look, note: str = "") -> Card:
+@dataclass(frozen=True, slots=True)
+class Pushes:
+    """What is pushed on new spreads, to whoever looks."""
+
+    least_per_hour: Decimal
+    delivery: AlertDelivery
+    mutes: Mutes = field(default_factory=dict)
+
+
+def alerts_card(pushes: Pushes, look: Look) -> Card:
     """Return what is pushed on new spreads, and the buttons that change it."""
-    least = numbers.rate(preferences.alert_spread_per_hour, look.rate_hours)
-    muted = sorted(preferences.muted.items())[:_MAX_MUTED]
+    least = numbers.rate(pushes.least_per_hour, look.rate_hours)
+    muted = sorted(pushes.mutes.items(), key=lambda one: _name(one[0], look))
+    muted = muted[:_MAX_MUTED]
     html = lines(
-        f"Alerts on new spreads: {_DELIVERY[preferences.opportunity_delivery]}"
-        f" · {look.badge}",
-        text(note),
+        f"Alerts on new spreads: {_DELIVERY[pushes.delivery]} · {look.badge}",
         f"From {least} gross, in 2 scans in a row, both sides fresh and liquid.",
-        _muted_line(muted, len(preferences.muted), look),
+        _muted_line(muted, len(pushes.mutes), look),
         "Trades and warnings always arrive.",
         f"Other values: /alerts 0.03 (%/{look.rate_hours}h), /alerts mute PEPE",
     )
@@ -52,9 +61,19 @@ def alerts_card(preferences: Preferences, look: Look, note: str = "") -> Card:
         html=html,
         kind="alerts",
         card_id=look.card_id,
-        rows=_buttons(preferences, look, [base for base, _ in muted]),
-        shown={"rows": pack_rows(ShownRow(base=base) for base, _ in muted)},
+        rows=_buttons(pushes, look, [mute for mute, _ in muted]),
+        shown={"rows": pack_rows(_row(mute) for mute, _ in muted)},
     )
+
+
+def _row(mute: Mute) -> ShownRow:
+    return ShownRow(mute.base, *(mute.venues or ()))
+
+
+def _name(mute: Mute, look: Look) -> str:
+    if mute.venues is None:
+        return mute.base
+    return f"{mute.base} {look.code(mute.venues[0])}/{look.code(mute.venues[1])}"
 
 
 def muted_words(base: str, how: str) -> str:
@@ -65,37 +84,42 @@ def muted_words(base: str, how: str) -> str:
 
 
 def _muted_line(
-    muted: Sequence[tuple[str, datetime | None]], count: int, look: Look
+    muted: Sequence[tuple[Mute, datetime | None]], count: int, look: Look
 ) -> str:
     if not muted:
         return "No token is muted."
     named = [
-        base if until is None else f"{base} ({numbers.duration_text(until - look.now)})"
-        for base, until in muted
+        _name(mute, look)
+        + ("" if until is None else f" ({numbers.duration_text(until - look.now)})")
+        for mute, until in muted
     ]
     more = f" and {count - len(muted)} more" if count > len(muted) else ""
     return text(f"Muted: {', '.join(named)}{more}")
 
 
+def _short(mute: Mute, look: Look) -> str:
+    return numbers.cut(_name(mute, look), 14)
+
+
 def _buttons(
-    preferences: Preferences, look: Look, muted: Sequence[str]
+    pushes: Pushes, look: Look, muted: Sequence[Mute]
 ) -> tuple[tuple[Button, ...], ...]:
     chips = []
     for preset in PRESETS_PERCENT_8H:
         per_hour = preset_per_hour(Decimal(preset))
         shown = numbers.rate_cell(per_hour, look.rate_hours)
-        is_chosen = per_hour == preferences.alert_spread_per_hour
+        is_chosen = per_hour == pushes.least_per_hour
         label = f"{shown} •" if is_chosen else shown
         chips.append(look.button(label, Verb.ALERTS, f"t{preset}"))
     deliveries = []
     for each in AlertDelivery:
-        dot = " •" if each is preferences.opportunity_delivery else ""
+        dot = " •" if each is pushes.delivery else ""
         deliveries.append(
             look.button(f"{each.value.capitalize()}{dot}", Verb.ALERTS, each.value)
         )
     unmute = [
-        look.button(f"🔔 {numbers.cut(base)}", Verb.ALERTS, f"u{index}")
-        for index, base in enumerate(muted)
+        look.button(f"🔔 {_short(mute, look)}", Verb.ALERTS, f"u{index}")
+        for index, mute in enumerate(muted)
     ]
     return rows_of(
         chips,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.callbacks import Verb
-from bot.cards import numbers
+from bot.cards import numbers, preference_words
 from bot.cards.card import Card
 from bot.cards.layout import folded, lines, rows_of, text
 from bot.cards.plan import expired_words
@@ -266,6 +266,14 @@ def _other(error: errors.CoreError, look: Look) -> Words:
     return Words(f"Refused. {_NOTHING}", raw=str(error), helps=("retry",))
 
 
+def _bad_value(error: errors.BadValueError, look: Look) -> Words:
+    return Words(
+        preference_words.fault_words(error, look),
+        "Nothing was changed.",
+        helps=("alerts", "top"),
+    )
+
+
 REFUSALS: Mapping[type[errors.CoreError], Callable[..., Words]] = {
     errors.UnknownTokenError: _unknown_token,
     errors.NoPairError: _no_pair,
@@ -273,6 +281,7 @@ REFUSALS: Mapping[type[errors.CoreError], Callable[..., Words]] = {
     errors.TooManyOpenError: _too_many_open,
     errors.NothingFitsError: _nothing_fits,
     errors.SizeError: _size,
+    errors.BadValueError: _bad_value,
     errors.MarginError: _margin,
     errors.VenueDownError: _venue_down,
     errors.OffTheListError: _off_the_list,

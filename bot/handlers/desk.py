@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bot.callbacks import Tap
     from bot.cards.card import Reply
     from core.engine import Engine
-    from core.model.units import MessageId
+    from core.model.units import MessageId, UserId
     from core.ports import CardStore, Clock, Ids
 
 
@@ -26,26 +26,27 @@ class Desk:
     cards: CardStore
     clock: Clock
     ids: Ids
-    rate_hours: int = 8
-    """Period of every rate on screen: 8 or 1 hours."""
 
-    def look(self, caller: Caller | None = None) -> Look:
+    def look(
+        self, caller: Caller | None = None, *, reader: UserId | None = None
+    ) -> Look:
         """Return how cards look now for this caller, with a fresh card id.
 
-        Without a caller: for every owner (alerts).
+        Without a caller: for an owner who is told something, whose id is `reader`.
         """
-        facts = self.engine.facts
+        facts, engine = self.engine.facts, self.engine
+        user_id = reader if caller is None else caller.user_id
         return Look(
             mode=facts.mode,
             is_sandbox=facts.is_sandbox,
             venues={rules.venue_id: rules for rules in facts.venues},
             now=self.clock.now(),
             card_id=self.ids.short(),
-            rate_hours=self.rate_hours,
+            rate_hours=engine.preferences.reader(user_id).rate_hours,
             can_trade=caller is None or caller.is_owner,
             viewer_name="" if caller is None else caller.name,
             user_id=None if caller is None else caller.user_id,
-            size_usd=facts.size_usd,
+            size_usd=engine.effective().size_usd,
         )
 
 

@@ -11,7 +11,8 @@ from bot.cards.card import Reply
 from bot.cards.shown import unpack_rows
 from bot.handlers.scan import show_token
 from bot.handlers.screens import OldScreenError, number_of, screen_behind
-from core.model.control import AlertDelivery
+from core.model.alert import AlertLevel
+from core.model.preferences import AlertDelivery, Key, Mute
 from core.model.units import Base
 
 if TYPE_CHECKING:
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
     from bot.callbacks import Tap
     from bot.cards.card import Card
     from bot.handlers.desk import Desk
+    from core.model.preferences import Value
     from core.model.screen import Screen
     from core.model.units import MessageId
 
 MUTE_HOURS = timedelta(hours=8)
 MOST_PERCENT = Decimal(100)
-_DELIVERIES = {each.value: each for each in AlertDelivery}
+_DELIVERIES = frozenset(each.value for each in AlertDelivery)
 
 
 async def alerts(
@@ -39,13 +41,13 @@ async def alerts(
         case ("mute", _):
             await _mute(desk, caller, words[1], None)
         case ("unmute", _):
-            base = desk.engine.token(words[1]).row.base
-            await desk.engine.unmute(base, caller.user_id)
+            mute = Mute(desk.engine.token(words[1]).row.base)
+            await desk.engine.preferences.unmute(mute, caller.user_id)
         case (("on" | "silent" | "off") as how,):
-            await desk.engine.set_delivery(_DELIVERIES[how], caller.user_id)
+            await _choose(desk, caller, Key.OPPORTUNITY, how)
         case (number,) if (percent := percent_of(number)) is not None:
-            per_hour = percent / 100 / desk.rate_hours
-            await desk.engine.set_alert_spread(per_hour, caller.user_id)
+            per_hour = percent / 100 / desk.look(caller).rate_hours
+            await _choose(desk, caller, Key.ALERT_SPREAD, per_hour)
         case _:
             return Reply(hints.bad_alert(desk.look(caller), " ".join(words)))
     return Reply(await show_alerts(desk, caller))
@@ -62,30 +64,41 @@ def percent_of(word: str) -> Decimal | None:
 
 async def show_alerts(desk: Desk, caller: Caller) -> Card:
     """Return the preferences as they are."""
-    value = await desk.engine.preferences()
-    return preferences.alerts_card(value, desk.look(caller))
+    book = desk.engine.preferences
+    pushes = preferences.Pushes(
+        book.effective().alert_spread_per_hour,
+        book.reader(caller.user_id).deliveries[AlertLevel.OPPORTUNITY],
+        book.mutes,
+    )
+    return preferences.alerts_card(pushes, desk.look(caller))
+
+
+async def _choose(desk: Desk, caller: Caller, key: Key, value: Value) -> None:
+    await desk.engine.preferences.choose(key, value, caller.user_id)
 
 
 async def change(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
     """Change what a button of the alerts card says."""
     screen = await screen_behind(desk, caller, tap, message_id)
     if tap.arg in _DELIVERIES:
-        await desk.engine.set_delivery(_DELIVERIES[tap.arg], caller.user_id)
+        await _choose(desk, caller, Key.OPPORTUNITY, tap.arg)
     elif tap.arg.startswith("t") and tap.arg[1:] in preferences.PRESETS_PERCENT_8H:
         per_hour = preferences.preset_per_hour(Decimal(tap.arg[1:]))
-        await desk.engine.set_alert_spread(per_hour, caller.user_id)
+        await _choose(desk, caller, Key.ALERT_SPREAD, per_hour)
     elif tap.arg.startswith("u"):
-        await desk.engine.unmute(_muted(screen, tap.arg[1:]), caller.user_id)
+        mute = _muted(screen, tap.arg[1:])
+        await desk.engine.preferences.unmute(mute, caller.user_id)
     else:
         return Reply(toast=trouble.UNKNOWN_BUTTON)
     return Reply(await show_alerts(desk, caller), toast=preferences.SAVED)
 
 
-def _muted(screen: Screen, arg: str) -> Base:
+def _muted(screen: Screen, arg: str) -> Mute:
     rows, index = unpack_rows(screen.shown), number_of(arg)
     if index is None or index >= len(rows):
         raise OldScreenError(screen.kind)
-    return rows[index].base
+    row = rows[index]
+    return Mute(row.base) if row.venues is None else Mute.pair(row.base, *row.venues)
 
 
 async def mute(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
@@ -96,7 +109,7 @@ async def mute(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> R
     if name is None or tap.arg not in {"8h", "ever", "off"}:
         return Reply(toast=trouble.UNKNOWN_BUTTON)
     if tap.arg == "off":
-        await desk.engine.unmute(Base(name), caller.user_id)
+        await desk.engine.preferences.unmute(Mute(Base(name)), caller.user_id)
     else:
         await _mute(desk, caller, name, MUTE_HOURS if tap.arg == "8h" else None)
     toast = preferences.muted_words(name, tap.arg)
@@ -110,4 +123,4 @@ async def _mute(
 ) -> None:
     base = desk.engine.token(name).row.base
     until = None if duration is None else desk.clock.now() + duration
-    await desk.engine.mute(base, until, caller.user_id)
+    await desk.engine.preferences.mute(Mute(base), until, caller.user_id)

@@ -9,6 +9,7 @@ from bot.cards import hints, matrix, opportunity, plan, trouble
 from bot.cards.card import Reply
 from bot.handlers.screens import is_event, number_of, row_of, screen_behind
 from core.errors import UnknownTokenError
+from core.model.preferences import Mute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,15 +51,15 @@ async def top(
 
 async def show_top(desk: Desk, caller: Caller, view: Mapping[str, str]) -> Card:
     """Return the ranking as last scanned; `view` is what a stored screen keeps."""
-    facts = desk.engine.facts
+    effective = desk.engine.effective()
     per_page = number_of(view.get("per_page", "")) or opportunity.PAGE_ROWS
     return opportunity.top_card(
         desk.engine.latest_scan(),
         desk.look(caller),
         opportunity.TopView(
-            size_usd=facts.size_usd,
-            min_spread_per_hour=facts.min_spread_per_hour,
-            stale_after=2 * facts.scan_interval,
+            size_usd=effective.size_usd,
+            min_spread_per_hour=effective.min_spread_per_hour,
+            stale_after=2 * desk.engine.facts.scan_interval,
             page=number_of(view.get("page", "")) or 0,
             per_page=min(per_page, opportunity.MAX_PAGE_ROWS),
             wanted=view.get("wanted", ""),
@@ -153,13 +154,11 @@ async def show_token(desk: Desk, caller: Caller, name: str) -> Card:
         if not left_out:
             raise
         return matrix.left_out_card(name, left_out, desk.look(caller))
-    preferences = await desk.engine.preferences()
-    until = preferences.muted.get(view.row.base, desk.clock.now())
     facts = matrix.TokenFacts(
         row=view.row,
         result=view.result,
         opportunity=view.opportunity,
-        is_muted=until is None or until > desk.clock.now(),
+        is_muted=Mute(view.row.base) in desk.engine.preferences.mutes,
     )
     stale_after = 2 * desk.engine.facts.scan_interval
     return matrix.token_card(facts, desk.look(caller), stale_after)

@@ -41,7 +41,7 @@ async def open_pair(
     del message_id
     look = desk.look(caller)
     if not words:
-        result, size = desk.engine.latest_scan(), desk.engine.facts.size_usd
+        result, size = desk.engine.latest_scan(), desk.engine.effective().size_usd
         return Reply(opportunity.picker_card(result, look, size))
     if len(words) > 2:  # noqa: PLR2004 -- token and dollars
         return Reply(hints.too_many_words(look, "/open", "/open HYPE 500"))
@@ -180,7 +180,7 @@ def _offer(desk: Desk, found: Quote, request: QuoteRequest, look: Look) -> plan.
         quoted_at=found.quoted_at,
         expires_at=found.expires_at,
         request=request,
-        sizes_usd=plan.size_choices(desk.engine.facts.size_usd),
+        sizes_usd=plan.size_choices(desk.engine.effective().size_usd),
         passed_over=found.passed_over,
         note=note,
     )

@@ -99,7 +99,6 @@ async def running(
             cards=SqliteCardStore(ground.database),
             clock=ground.clock,
             ids=ground.ids,
-            rate_hours=8 if settings.rate_display == "8h" else 1,
         )
         chat = await _chat(ground, desk, loops, handlers)
         frontend, courier, heartbeat = chat.frontend, chat.courier, chat.heartbeat

@@ -10,6 +10,7 @@ from bot.checkup.findings import Level
 from bot.checkup.questions import Subjects, examine_accounts
 from bot.wiring.accounts import NO_KEYS, Keyless, live_venues, paper_venues
 from bot.wiring.looking import open_readers, scanner_over
+from bot.wiring.preferences import LiveQuoting, host_values
 from core.alerts import SpreadWatch
 from core.engine import Engine, EngineFacts, EngineParts
 from core.execution import Execution, World
@@ -21,7 +22,8 @@ from core.model.control import Event, Halt, TradingState
 from core.model.units import Mode
 from core.orders import Identity, Orders
 from core.outages import OutageWatch
-from core.quotes import QuoteParts, QuoteRules, Quotes
+from core.preferences import PreferenceBook
+from core.quotes import QuoteParts, Quotes
 from core.reconcile import Reconciler
 from core.runtime import Nursery
 from core.why import Why
@@ -124,6 +126,11 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         settings, ground.readers, monitor, store, clock, ground.nursery
     )
     accounts = await _accounts(ground, scanner)
+    book = PreferenceBook(
+        store=SqlitePreferences(ground.database),
+        clock=clock,
+        host=host_values(settings),
+    )
     clocks = _clocks(ground, accounts)
     limits = Limits(
         halts=journal,
@@ -140,7 +147,6 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         ),
     )
     execution = await _execution(ground, scanner, accounts.watched, limits)
-    leverage = Decimal(settings.leverage)
     quotes = Quotes(
         QuoteParts(
             scanner=scanner,
@@ -154,9 +160,7 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
             execution=execution,
             clock=clock,
             ids=ground.ids,
-            quoting=QuoteRules(
-                settings.position_size_usd, leverage, settings.quote_ttl
-            ),
+            quoting=LiveQuoting(book, settings.quote_ttl),
         )
     )
     memory = SqliteAlertMemory(ground.database)
@@ -184,7 +188,8 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         plans=journal,
         trades=journal,
         halts=journal,
-        preferences=SqlitePreferences(ground.database),
+        limits=limits,
+        preferences=book,
         outbox=ground.outbox,
     )
     return Engine(parts), accounts
@@ -207,13 +212,8 @@ def _facts(ground: Ground) -> EngineFacts:
         mode=settings.mode,
         is_sandbox=settings.is_sandbox,
         venues=tuple(reader.rules for reader in ground.readers.values()),
-        size_usd=settings.position_size_usd,
-        leverage=Decimal(settings.leverage),
         quote_ttl=settings.quote_ttl,
         scan_interval=settings.scan_interval,
-        min_spread_per_hour=settings.min_spread_hourly,
-        min_volume_usd=settings.min_daily_volume_usd,
-        alert_spread_per_hour=settings.alert_spread_hourly,
     )
 
 

@@ -16,6 +16,7 @@ class AlertLevel(StrEnum):
     CRITICAL = "critical"
     TRADE = "trade"
     OPPORTUNITY = "opportunity"
+    FUNDING = "funding"
     INFO = "info"
 
 

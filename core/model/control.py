@@ -1,11 +1,9 @@
-"""Hold who may trade now: halts, cool-downs, events and what chat may change."""
+"""Hold who may trade now: halts, cool-downs and events."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 
 from core.model.trade import Trade
@@ -72,24 +70,3 @@ class Event:
     who: str
     what: str
     detail: str = ""
-
-
-class AlertDelivery(StrEnum):
-    """How a class of messages arrives."""
-
-    ON = "on"
-    SILENT = "silent"
-    OFF = "off"
-
-
-@dataclass(frozen=True, slots=True)
-class Preferences:
-    """What chat may change; stored with who and when as events."""
-
-    alert_spread_per_hour: Decimal
-    """Smallest hourly spread worth a push, a fraction."""
-    opportunity_delivery: AlertDelivery = AlertDelivery.ON
-    muted: Mapping[Base, datetime | None] = field(default_factory=dict)
-    """Until when a token is silent; None is for good."""
-    size_usd: Decimal | None = None
-    """Last chosen notional per leg; None uses the setting."""

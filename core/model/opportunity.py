@@ -54,6 +54,8 @@ class SkipReason(StrEnum):
     OTHER_QUOTE = "other_quote"
     INACTIVE = "inactive"
     DUPLICATE = "duplicate"
+    NOT_CHOSEN = "not_chosen"
+    """A person left the venue or the token out in chat."""
     BELOW_MIN_NET = "below_min_net"
     """Only gross pays: by then the costs are not earned, or too little is left."""
     LATE_BREAK_EVEN = "late_break_even"

@@ -14,7 +14,6 @@ from core.model.control import (
     HALT_KEY,
     Halt,
     Halted,
-    Preferences,
     TradingState,
 )
 from core.model.health import Health, Tally, VenueHealth
@@ -29,6 +28,7 @@ from core.model.opportunity import (
 from core.model.order import Balance
 from core.model.plan import Bounds, ClosePlan, OpenPlan, PlanLeg
 from core.model.position import LegValue, Portfolio, Position
+from core.model.preferences import Given, Key
 from core.model.trade import Trade, TradeLeg, TradeState
 from core.model.units import (
     Base,
@@ -44,22 +44,21 @@ from core.model.units import (
 )
 from core.model.venue import Acknowledgement, ClientIdFormat, VenueRules
 from core.model.why import Explanation, PairVerdict, VenueVerdict
+from core.preferences import PreferenceBook
+from tests.fakes.memory import FakePreferences
 from tests.fakes.objects import ALL_VENUES, BINANCE, HYPERLIQUID, LIGHTER, snapshot
-from tests.fakes.runtime import START
+from tests.fakes.runtime import START, FakeClock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from core.model.control import (
-        AlertDelivery,
-    )
     from core.model.market import FundingSnapshot
     from core.model.position import ForeignPosition
     from core.model.units import (
         VenueId,
     )
-    from tests.fakes.runtime import CountedIds, FakeClock
+    from tests.fakes.runtime import CountedIds
 
 CODES = {"binance": "BN", "hyperliquid": "HL", "lighter": "LT", "extended": "EX"}
 RULES = tuple(
@@ -78,20 +77,40 @@ RULES = tuple(
 FACTS = EngineFacts(
     mode=Mode.PAPER,
     venues=RULES,
-    size_usd=Decimal(500),
-    leverage=Decimal(3),
     quote_ttl=timedelta(seconds=45),
     scan_interval=timedelta(seconds=60),
-    min_spread_per_hour=Decimal("0.00002"),
-    min_volume_usd=Decimal(50000),
-    alert_spread_per_hour=Decimal("0.00005"),
 )
+HOST: Mapping[Key, Given] = {
+    Key.SIZE_USD: Given(Decimal(500)),
+    Key.LEVERAGE: Given(Decimal(3)),
+    Key.ALERT_SPREAD: Given(Decimal("0.00005")),
+    Key.MIN_SPREAD: Given(Decimal("0.00002")),
+    Key.MIN_VOLUME: Given(Decimal(50000)),
+    Key.UNKNOWN_VOLUME: Given(value=True),
+    Key.VENUES: Given(tuple(str(each) for each in ALL_VENUES)),
+    Key.TOKENS: Given(()),
+    Key.MAX_TRADE_USD: Given(Decimal(2500)),
+    Key.MAX_TOKEN_USD: Given(Decimal(5000)),
+    Key.MAX_VENUE_USD: Given(Decimal(10000)),
+    Key.MAX_TOTAL_USD: Given(Decimal(25000)),
+    Key.MAX_OPEN_TRADES: Given(Decimal(10)),
+    Key.MAX_ENTRIES: Given(Decimal(30)),
+    Key.MAX_LEVERAGE: Given(Decimal(5), is_named=True),
+    Key.RATE_HOURS: Given(Decimal(8)),
+}
 BOUNDS = Bounds(
     min_spread_per_hour=Decimal("0.00006"),
     max_cost_usd=Decimal("1.25"),
     max_slip_first=Decimal("0.0010"),
     max_slip_second=Decimal("0.0015"),
 )
+
+
+def no_choices(clock: FakeClock | None = None) -> PreferenceBook:
+    """Return preferences of which nobody has chosen any."""
+    return PreferenceBook(
+        store=FakePreferences(), clock=clock or FakeClock(), host=HOST
+    )
 
 
 # --- small worlds ---------------------------------------------------------------------
@@ -319,12 +338,14 @@ class ScriptedEngine(Engine):
     foreign: tuple[ForeignPosition, ...] = ()
     said: list[tuple[TradeId, str]] = field(default_factory=list)
     """What owners said of pairs in trouble."""
-    wishes: Preferences = field(
-        default_factory=lambda: Preferences(FACTS.alert_spread_per_hour)
-    )
+    preferences: PreferenceBook = field(init=False)
     started_at: datetime = START - timedelta(hours=1)
     scans: int = 0
     refreshes: int = 0
+
+    def __post_init__(self) -> None:
+        """Keep preferences as the real engine does, in memory."""
+        self.preferences = no_choices(self.clock)
 
     def latest_scan(self) -> ScanResult | None:
         """Return what the test put there."""
@@ -378,8 +399,8 @@ class ScriptedEngine(Engine):
                 for venue_id in ALL_VENUES
             ),
             pairs=() if found is None else (PairVerdict(found, refusal),),
-            min_spread_per_hour=self.facts.min_spread_per_hour,
-            min_volume_usd=self.facts.min_volume_usd,
+            min_spread_per_hour=self.effective().min_spread_per_hour,
+            min_volume_usd=self.effective().number(Key.MIN_VOLUME),
         )
 
     async def health(self) -> Health:
@@ -440,7 +461,7 @@ class ScriptedEngine(Engine):
             raise errors.NoPairError(token, why)
         if venues is not None and venues != _venues_of(found):
             found = replace(found, long=found.short, short=found.long)
-        body = open_plan(found, size_usd or self.facts.size_usd)
+        body = open_plan(found, size_usd or self.effective().size_usd)
         return self._stored(body, user_id, chat_id)
 
     async def quote_best(
@@ -451,7 +472,7 @@ class ScriptedEngine(Engine):
         ranked = self.result.opportunities if self.result else ()
         if not ranked:
             raise errors.NothingFitsError(self.passed_over)
-        body = open_plan(ranked[0], size_usd or self.facts.size_usd)
+        body = open_plan(ranked[0], size_usd or self.effective().size_usd)
         return self._stored(body, user_id, chat_id, self.passed_over)
 
     async def quote_close(
@@ -643,39 +664,6 @@ class ScriptedEngine(Engine):
         before = self.halts
         self.halts = tuple(halt for halt in before if halt.key != HALT_KEY)
         return self.halts != before
-
-    async def preferences(self) -> Preferences:
-        """Return the wishes."""
-        return self.wishes
-
-    async def set_alert_spread(self, per_hour: Decimal, user_id: UserId) -> Preferences:
-        """Keep the threshold."""
-        del user_id
-        self.wishes = replace(self.wishes, alert_spread_per_hour=per_hour)
-        return self.wishes
-
-    async def set_delivery(
-        self, delivery: AlertDelivery, user_id: UserId
-    ) -> Preferences:
-        """Keep how pushes arrive."""
-        del user_id
-        self.wishes = replace(self.wishes, opportunity_delivery=delivery)
-        return self.wishes
-
-    async def mute(
-        self, base: Base, until: datetime | None, user_id: UserId
-    ) -> Preferences:
-        """Keep a muted token."""
-        del user_id
-        self.wishes = replace(self.wishes, muted={**self.wishes.muted, base: until})
-        return self.wishes
-
-    async def unmute(self, base: Base, user_id: UserId) -> Preferences:
-        """Forget a muted token."""
-        del user_id
-        left = {key: value for key, value in self.wishes.muted.items() if key != base}
-        self.wishes = replace(self.wishes, muted=left)
-        return self.wishes
 
 
 def _verdict(

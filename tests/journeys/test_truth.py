@@ -31,7 +31,7 @@ KNOWN_REASONS = {
     "single_venue", "not_listed", "below_min_spread", "below_min_volume",
     "unknown_volume", "stale", "venue_down", "no_interval", "no_price", "malformed",
     "price_mismatch", "delisted", "settling", "pre_market", "dated", "non_crypto",
-    "not_linear", "other_quote", "inactive", "duplicate",
+    "not_linear", "other_quote", "inactive", "duplicate", "not_chosen",
 }  # fmt: skip
 
 

@@ -4,7 +4,6 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -25,6 +24,7 @@ from core.model.plan import PlanState
 from core.model.units import Mode, UserId
 from core.runtime import Nursery
 from sandbox.telegram.profile import commands_seen_by
+from tests.fakes.engine import no_choices
 from tests.fakes.runtime import START, CountedIds, settle
 from tests.unit.bot.telegram_line import ANNA, STRANGER, VERA, open_line
 
@@ -34,21 +34,18 @@ if TYPE_CHECKING:
     from bot.access import Caller
     from bot.handlers.desk import CommandHandler
     from core.engine import Engine
+    from core.model.preferences import Effective
     from core.model.units import ChatId, MessageId, PlanId
     from core.ports import Plans
+    from core.preferences import PreferenceBook
     from sandbox.telegram import TelegramStandIn
     from tests.unit.bot.telegram_line import Line
 
 FACTS = EngineFacts(
     mode=Mode.PAPER,
     venues=(),
-    size_usd=Decimal(500),
-    leverage=Decimal(3),
     quote_ttl=timedelta(seconds=45),
     scan_interval=timedelta(seconds=60),
-    min_spread_per_hour=Decimal("0.00002"),
-    min_volume_usd=Decimal(50000),
-    alert_spread_per_hour=Decimal("0.0001"),
 )
 
 
@@ -57,10 +54,15 @@ class StubEngine:
     """An engine that notes what it is told."""
 
     facts: EngineFacts = FACTS
+    preferences: PreferenceBook = field(default_factory=no_choices)
     strangers: list[int] = field(default_factory=list)
     paused_by: list[int] = field(default_factory=list)
     issued: list[tuple[str, int]] = field(default_factory=list)
     discarded: list[str] = field(default_factory=list)
+
+    def effective(self) -> Effective:
+        """Return what the host would have configured."""
+        return self.preferences.effective()
 
     async def report_stranger(self, user_id: int) -> None:
         """Note a stranger."""

@@ -23,15 +23,14 @@ from core import errors
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import (
     GLOBAL_SCOPE,
-    AlertDelivery,
     Halt,
-    Preferences,
     TradingState,
 )
 from core.model.health import Health, Tally, VenueHealth
 from core.model.instrument import AbsenceReason
 from core.model.opportunity import Skip, SkipReason
 from core.model.position import Portfolio
+from core.model.preferences import AlertDelivery, Mute
 from core.model.units import Base, Mode, Nonce, PlanId, UserId, VenueId
 from tests.fakes.alerts import ALERT_FACTS, SPREAD_FACTS
 from tests.fakes.engine import (
@@ -547,6 +546,7 @@ REFUSALS = [
     errors.TooManyOpenError(5),
     errors.NothingFitsError((("HYPE", NASTY),) * 50),
     errors.SizeError(NASTY),
+    errors.BadValueError("size_usd", errors.Fault.UNREADABLE, NASTY),
     errors.MarginError("lighter", Decimal("180.1"), Decimal(201)),
     errors.VenueDownError("lighter", NASTY, START),
     errors.OffTheListError("lighter", NASTY, "delisted"),
@@ -623,20 +623,24 @@ def test_a_margin_refusal_names_the_venue_and_both_amounts() -> None:
 
 def test_alerts_show_threshold_delivery_and_mutes() -> None:
     """The settings a person made must be readable where he changes them."""
-    value = Preferences(
-        alert_spread_per_hour=Decimal("0.0000625"),
-        opportunity_delivery=AlertDelivery.SILENT,
-        muted={Base("PEPE"): None, Base("WIF"): LOOK.now + timedelta(hours=8)},
+    pushes = preferences.Pushes(
+        Decimal("0.0000625"),
+        AlertDelivery.SILENT,
+        {
+            Mute(Base("PEPE")): None,
+            Mute(Base("WIF")): LOOK.now + timedelta(hours=8),
+            Mute.pair(Base("SUI"), LIGHTER, BINANCE): None,
+        },
     )
 
-    card = preferences.alerts_card(value, LOOK)
+    card = preferences.alerts_card(pushes, LOOK)
 
     text = _text(card)
     assert text.splitlines()[0] == (
         "Alerts on new spreads: on, without sound · 🧪 PAPER"
     )
     assert "From 0.050%/8h gross" in text
-    assert "Muted: PEPE, WIF (8 h 00)" in text
+    assert "Muted: PEPE, SUI BN/LT, WIF (8 h 00)" in text
     assert ".050 •" in _labels(card)
     assert "Silent •" in _labels(card)
 

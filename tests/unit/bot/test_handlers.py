@@ -16,9 +16,10 @@ from bot.cards.card import Reply
 from bot.handlers.routes import COMMANDS, VERBS, unknown_command, unknown_text
 from core import errors
 from core.model.alert import Alert, AlertKind, AlertLevel
-from core.model.control import AlertDelivery, Halt, TradingState
+from core.model.control import Halt, TradingState
 from core.model.instrument import AbsenceReason, LeftOut
 from core.model.position import ForeignPosition
+from core.model.preferences import AlertDelivery, Mute
 from core.model.trade import TradeState
 from core.model.units import Base, MessageId, TradeId
 from tests.fakes.chat import ANNA, BERT, VERA, Chat, Message
@@ -665,6 +666,9 @@ async def test_retry_never_lifts_a_viewers_rights(chat: Chat) -> None:
     assert chat.toast == "View only"
 
 
+HYPE_MUTED = Mute(Base("HYPE"))
+
+
 # --- alerts, pause, mute --------------------------------------------------------------
 
 
@@ -717,11 +721,11 @@ async def test_muting_on_the_alert_is_one_tap_and_can_be_undone(chat: Chat) -> N
 
     await chat.tap(alert, "🔕 8 h")
     assert chat.toast == "HYPE is muted for 8 h"
-    assert chat.engine.wishes.muted == {"HYPE": START + timedelta(hours=8)}
+    assert chat.engine.preferences.mutes == {HYPE_MUTED: START + timedelta(hours=8)}
 
     card = await chat.type("/alerts")
     await chat.tap(card, "🔔 HYPE")
-    assert chat.engine.wishes.muted == {}
+    assert chat.engine.preferences.mutes == {}
 
 
 async def test_mute_on_a_token_card_turns_into_unmute(chat: Chat) -> None:
@@ -739,19 +743,20 @@ async def test_alert_settings_change_by_button_and_by_word(chat: Chat) -> None:
     """0.05 % per 8 hours is 0.0000625 an hour."""
     card = await chat.type("/alerts")
     card = await chat.tap(card, ".050")
-    assert chat.engine.wishes.alert_spread_per_hour == Decimal("0.0000625")
+    assert chat.engine.effective().alert_spread_per_hour == Decimal("0.0000625")
     assert ".050 •" in card.labels
     card = await chat.tap(card, "Off")
     assert "Off •" in card.labels
 
     await chat.type("/alerts 0,16%")
-    assert chat.engine.wishes.alert_spread_per_hour == Decimal("0.0002")
+    assert chat.engine.effective().alert_spread_per_hour == Decimal("0.0002")
     await chat.type("/alerts silent")
-    assert chat.engine.wishes.opportunity_delivery is AlertDelivery.SILENT
+    reader = chat.engine.preferences.reader(ANNA.user_id)
+    assert reader.deliveries[AlertLevel.OPPORTUNITY] is AlertDelivery.SILENT
     await chat.type("/alerts mute hype")
-    assert chat.engine.wishes.muted == {"HYPE": None}
+    assert chat.engine.preferences.mutes == {HYPE_MUTED: None}
     await chat.type("/alerts unmute hype")
-    assert chat.engine.wishes.muted == {}
+    assert chat.engine.preferences.mutes == {}
 
 
 async def test_pausing_twice_is_harmless_and_says_so(chat: Chat) -> None:

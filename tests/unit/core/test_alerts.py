@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, cast
 
 from core.alerts import SpreadWatch
 from core.model.alert import AlertKind
-from core.model.control import AlertDelivery, Preferences
 from core.model.opportunity import Opportunity
+from core.model.preferences import Mute
 from core.model.units import Base
 from tests.fakes.memory import FakeAlertMemory, FakePutbox
 from tests.fakes.objects import BINANCE, EXTENDED, scan_result, snapshot
 from tests.fakes.runtime import START
 
 if TYPE_CHECKING:
+    from core.model.preferences import Mutes
     from core.ports import Outbox
 
-PREFERENCES = Preferences(alert_spread_per_hour=Decimal("0.0001"))
+LEAST = Decimal("0.0001")
 
 
 def pair(base: str = "KAITO", per_hour: str = "0.0002") -> Opportunity:
@@ -41,12 +42,11 @@ class World:
         self.now = START
         self.watch = SpreadWatch(memory=self.memory, outbox=cast("Outbox", self.pushed))
 
-    async def scan(
-        self, *pairs: Opportunity, preferences: Preferences = PREFERENCES
-    ) -> None:
+    async def scan(self, *pairs: Opportunity, mutes: Mutes | None = None) -> None:
         """Let one scan pass."""
         self.now += timedelta(minutes=1)
-        await self.watch.consider(scan_result(*pairs, at=self.now), preferences)
+        result = scan_result(*pairs, at=self.now)
+        await self.watch.consider(result, LEAST, mutes or {})
 
 
 async def test_one_scan_above_the_threshold_is_not_yet_news() -> None:
@@ -138,32 +138,15 @@ async def test_more_than_three_at_once_make_one_digest() -> None:
 async def test_a_muted_token_is_silent_until_its_moment() -> None:
     """Muting holds for the token alone and ends by itself."""
     world = World()
-    muted = replace(
-        PREFERENCES, muted={Base("KAITO"): START + timedelta(minutes=3, seconds=30)}
-    )
+    muted = {Mute(Base("KAITO")): START + timedelta(minutes=3, seconds=30)}
 
     for _ in range(3):
-        await world.scan(pair(), pair("APT"), preferences=muted)
+        await world.scan(pair(), pair("APT"), mutes=muted)
     during = [a.base for a in world.pushed.alerts]
-    await world.scan(pair(), pair("APT"), preferences=muted)
+    await world.scan(pair(), pair("APT"), mutes=muted)
 
     assert during == ["APT"]
     assert [a.base for a in world.pushed.alerts] == ["APT", "KAITO"]
-
-
-async def test_off_stores_nothing_and_silent_arrives_without_sound() -> None:
-    """Both ends of the switch."""
-    world = World()
-    off = replace(PREFERENCES, opportunity_delivery=AlertDelivery.OFF)
-    silent = replace(PREFERENCES, opportunity_delivery=AlertDelivery.SILENT)
-
-    await world.scan(pair(), preferences=off)
-    await world.scan(pair(), preferences=off)
-    count_off = len(world.pushed.alerts)
-    await world.scan(pair(), preferences=silent)
-
-    assert count_off == 0
-    assert [a.is_silent for a in world.pushed.alerts] == [True]
 
 
 async def test_a_side_that_did_not_answer_this_scan_is_not_news() -> None:
@@ -175,7 +158,7 @@ async def test_a_side_that_did_not_answer_this_scan_is_not_news() -> None:
     )
 
     for _ in range(3):
-        await world.watch.consider(replace(result, venues=silent_binance), PREFERENCES)
+        await world.watch.consider(replace(result, venues=silent_binance), LEAST, {})
 
     assert world.pushed.alerts == []
 

@@ -109,7 +109,7 @@ async def test_critical_overtakes_and_equals_keep_their_order(
 
     assert await keys(outbox) == [
         f"{level} {number}"
-        for level in ("critical", "trade", "opportunity", "info")
+        for level in ("critical", "trade", "opportunity", "funding", "info")
         for number in (1, 2)
     ]
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from core.errors import StorageError
-from core.model.control import AlertDelivery, Preferences
+from core.model.preferences import Choice
 from core.model.screen import Screen
-from core.model.units import Base, ChatId, MessageId, VenueId
+from core.model.units import ChatId, MessageId, UserId, VenueId
 from storage.alert_memory import SqliteAlertMemory
 from storage.availability_store import SqliteAvailability
 from storage.card_store import SqliteCardStore
@@ -104,23 +103,27 @@ async def test_old_cards_are_forgotten(cards: CardStore) -> None:
     assert await cards.screen("c2") == screen("c2", minutes=2)
 
 
-async def test_preferences_come_back_with_their_audit_line(database: Database) -> None:
-    """Who changed a threshold is part of the change."""
+async def test_choices_come_back_with_their_audit_line(database: Database) -> None:
+    """Who changed a size is part of the change; each person has his own zone."""
     store: PreferenceStore = SqlitePreferences(database)
-    chosen = Preferences(
-        alert_spread_per_hour=Decimal("0.00010"),
-        opportunity_delivery=AlertDelivery.SILENT,
-        muted={Base("PEPE"): None, Base("KAITO"): NOW},
-        size_usd=Decimal("250.00"),
-    )
-    assert await store.preferences() is None
+    first = Choice("size_usd", None, "250", NOW, OWNER)
+    second = replace(first, text="400", at=NOW + timedelta(minutes=1))
+    zone = Choice("zone", OWNER, "Europe/Berlin", NOW, OWNER)
+    other = replace(zone, user_id=UserId(8), text="Asia/Tokyo")
+    assert await store.choices() == ()
 
-    await store.save_preferences(replace(chosen, size_usd=None), event("threshold"))
-    await store.save_preferences(chosen, event("size"))
+    await store.save_choice(first, event("setting size_usd"))
+    await store.save_choice(second, event("setting size_usd"))
+    await store.save_choice(zone, event("setting zone"))
+    await store.save_choice(other, event("setting zone"))
+    await store.drop_choice("zone", UserId(8), event("setting zone"))
 
-    assert await store.preferences() == chosen
+    assert await store.choices() == (second, zone)
     journal = Journal(database, SqliteOutbox(database, [CHAT]))
-    assert [each.what for each in await journal.events(5)] == ["size", "threshold"]
+    assert len(await journal.events(9)) == 5
+    await journal.log_event(event("paused entries"))
+    changes = await store.changes(2)
+    assert [each.what for each in changes] == ["setting zone", "setting zone"]
 
 
 async def test_a_fact_is_replaced(database: Database) -> None:

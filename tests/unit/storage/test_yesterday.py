@@ -6,16 +6,20 @@ a migration that rewrites the stored texts.
 
 from __future__ import annotations
 
+import asyncio
 import json
-from decimal import Decimal
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.model.control import AlertDelivery, Preferences
-from core.model.units import Base, TradeId
-from storage import availability_store, chat_rows, rows
+from core.model.units import TradeId
+from storage import availability_store, chat_rows, rows, schema
+from storage.database import Database
+from storage.preference_store import SqlitePreferences
+from storage.schema import JOURNAL
+from tests.fakes.runtime import FakeClock
 from tests.unit.storage.samples import (
     BOUNDS,
     NOW,
@@ -30,19 +34,12 @@ if TYPE_CHECKING:
     from storage.columns import Json
 
 TEXTS = json.loads(Path(__file__).with_name("yesterday.json").read_text("utf-8"))
-PREFERENCES = Preferences(
-    alert_spread_per_hour=Decimal("0.00010"),
-    opportunity_delivery=AlertDelivery.SILENT,
-    muted={Base("PEPE"): None, Base("币安人生"): NOW},
-    size_usd=Decimal("250.00"),
-)
 KNOWN: dict[str, tuple[Json[Any], object]] = {
     "open plan": (rows._OPEN_PLAN, (open_plan(),)),
     "close plan": (rows._CLOSE_PLAN, (close_plan(TradeId("t")),)),
     "legs": (rows._LEGS, full_trade().legs),
     "bounds": (rows._BOUNDS, (BOUNDS,)),
     "alert": (chat_rows._ALERT, (full_alert(),)),
-    "preferences": (chat_rows._PREFERENCES, (PREFERENCES,)),
     "availability": (availability_store._AVAILABILITY, (availability(),)),
 }
 
@@ -53,3 +50,32 @@ def test_what_was_stored_yesterday_is_read_today(name: str) -> None:
     column, meant = KNOWN[name]
 
     assert column.load(json.dumps(TEXTS[name])) == meant
+
+
+def _first_layout(path: Path) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    schema.migrate(connection, JOURNAL, JOURNAL.migrations()[:1])
+    body = json.dumps(TEXTS["preferences"])
+    connection.execute("INSERT INTO preference (id, body) VALUES (1, ?)", (body,))
+    connection.close()
+
+
+async def test_what_chat_chose_yesterday_still_holds(tmp_path: Path) -> None:
+    """A first version kept all choices in one text: an update must not undo them."""
+    path = tmp_path / "paper.db"
+    await asyncio.to_thread(_first_layout, path)
+
+    database = await Database.open(path, clock=FakeClock(NOW))
+    try:
+        chosen = await SqlitePreferences(database).choices()
+    finally:
+        await database.close()
+
+    assert {each.key: each.text for each in chosen} == {
+        "alert_spread_per_hour": "0.00010",
+        "deliver_opportunity": "silent",
+        "mute:PEPE": "",
+        "mute:币安人生": "2026-11-22T21:52:13.450000Z",
+        "size_usd": "250.00",
+    }
+    assert {each.user_id for each in chosen} == {None}
