@@ -82,7 +82,7 @@ class Bazaar:
     ) -> None:
         self.clock = FakeClock()
         self.stalls = {each: Stall(each, self.clock) for each in ALL_VENUES}
-        monitor = VenueMonitor(self.stalls)
+        monitor = VenueMonitor(self.stalls, self.clock)
         self.scanner = Scanner(
             availability=AvailabilityCache(
                 sources=self.stalls,
