@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from core.execution import Execution
     from core.execution.foreign import ForeignWatch
     from core.health import VenueMonitor
+    from core.history import History, SettledReader
     from core.limits import Limits
+    from core.model.history import SpreadStats
     from core.model.instrument import Availability, TokenRow
     from core.model.opportunity import Opportunity, ScanResult
     from core.model.order import Balance
@@ -113,6 +115,8 @@ class EngineParts:
     nursery: Nursery
     scanner: Scanner
     monitor: VenueMonitor
+    history: History
+    settled: SettledReader
     watch: SpreadWatch
     outages: OutageWatch
     foreign: ForeignWatch
@@ -179,6 +183,7 @@ class Engine:
         voided = await self._parts.plans.void_unused()
         await self._parts.scanner.availability.load()
         log.info("started mode=%s voided_plans=%d", self.facts.mode, voided)
+        self._parts.nursery.start(self._parts.history.load(), name="load history")
         self._parts.nursery.start(self._check_at_start(), name="start-up check")
         self._look = self._parts.nursery.start(self._first_look(), name="first look")
 
@@ -188,6 +193,7 @@ class Engine:
         if left:
             log.warning("parked work tasks=%d", left)
         await self._parts.nursery.cancel()
+        await self._parts.history.close()
 
     async def _check_at_start(self) -> None:
         await self._parts.reconciler.at_start()
@@ -212,7 +218,7 @@ class Engine:
     async def scan(self) -> ScanResult:
         """Read all rates and rank; a caller during a running scan gets its result."""
         await self._read_along()
-        return await self._parts.scanner.scan()
+        return self._noted(await self._parts.scanner.scan())
 
     async def scan_if_idle(self) -> None:
         """Scan unless one runs (timer): a late scan is skipped, not queued."""
@@ -220,13 +226,26 @@ class Engine:
             log.warning("scan skipped: the last one is still running")
             return
         await self._read_along()
-        result = await self._parts.scanner.scan()
+        result = self._noted(await self._parts.scanner.scan())
         least = self.effective().alert_spread_per_hour
         await self._parts.watch.consider(result, least, self.preferences.mutes)
         trades = await self._parts.trades.trades_in_progress()
         held = {leg.instrument.venue_id for trade in trades for leg in trade.legs}
         venues = (each.venue_id for each in self.facts.venues)
         await self._parts.outages.consider(venues, held, result.at)
+
+    def _noted(self, result: ScanResult) -> ScanResult:
+        """Remember a scan beside whoever waits for it."""
+        self._parts.nursery.start(self._parts.history.note(result), name="history")
+        return result
+
+    async def read_past(self) -> None:
+        """Ask for a few of the best pairs' settled payments (timer)."""
+        await self._parts.settled.read_some(self.latest_scan())
+
+    def spread_stats(self, pair: Opportunity) -> SpreadStats | None:
+        """Return how a pair's spread has been, None when nothing is known of it."""
+        return self._parts.history.stats(pair.long, pair.short)
 
     async def _read_along(self) -> None:
         """Let scans read what open trades hold, listed or not."""

@@ -606,8 +606,10 @@ class SpreadHistory(Protocol):
         """
         ...
 
-    async def hours(self, since: datetime) -> tuple[HourOfRates, ...]:
-        """Return the hours that begin at or after a moment, oldest first.
+    async def hours(self, since: datetime, until: datetime) -> tuple[HourOfRates, ...]:
+        """Return the hours that begin at or after one moment and before another.
+
+        Oldest first.
 
         Raises:
             StorageError: they cannot be read.

@@ -114,6 +114,11 @@ class Record:
         """Return a text or None."""
         return None if self._row[name] is None else self.text(name)
 
+    def bulk(self, name: str) -> bytes:
+        """Return bytes."""
+        value = self._row[name]
+        return value if isinstance(value, bytes) else self._fail(name, value)
+
     def whole(self, name: str) -> int:
         """Return a whole number."""
         value = self._row[name]

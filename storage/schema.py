@@ -41,6 +41,7 @@ class Schema:
 
 JOURNAL = Schema("trading record", "", 0x43525259)
 PAPER_BOOKS = Schema("paper venues' books", "paper_", 0x43525250)
+HISTORY = Schema("history of rates", "history_", 0x43525248)
 
 
 def migrate(

@@ -248,6 +248,11 @@ class Settings(BaseSettings):
     scan_interval_s: Annotated[int, Field(ge=5, le=3600)] = _setting(
         60, "Seconds between two scans.", "write whole seconds from 5 to 3600"
     )
+    history_days: Annotated[int, Field(ge=1, le=365)] = _setting(
+        30,
+        "Days for which every scan is kept; hourly means stay for half a year.",
+        "write whole days from 1 to 365",
+    )
     quote_ttl_s: Annotated[int, Field(ge=5, le=600)] = _setting(
         45,
         "Seconds for which a confirm card can be tapped.",
@@ -327,6 +332,11 @@ class Settings(BaseSettings):
     def scan_interval(self) -> timedelta:
         """Return the time between two scans."""
         return timedelta(seconds=self.scan_interval_s)
+
+    @property
+    def history_kept(self) -> timedelta:
+        """Return how long every scan is kept."""
+        return timedelta(days=self.history_days)
 
     @property
     def quote_ttl(self) -> timedelta:

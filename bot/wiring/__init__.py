@@ -56,6 +56,8 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 LISTS_EVERY = timedelta(hours=6)
+PAST_EVERY = timedelta(minutes=1)
+"""A few contracts' settled payments are asked for this often."""
 HOLD_EVERY = timedelta(seconds=30)
 """Funding is booked and open pairs are compared with the venues this often."""
 CLEAN_EVERY = timedelta(days=1)
@@ -198,6 +200,7 @@ def _timers(
     return (
         Timer("scan", ground.settings.scan_interval, engine.scan_if_idle),
         Timer("lists", LISTS_EVERY, engine.refresh_availability),
+        Timer("past", PAST_EVERY, engine.read_past),
         Timer("hold", HOLD_EVERY, partial(_hold, accounts.paper, engine)),
         Timer("old screens", CLEAN_EVERY, forget_screens),
     )

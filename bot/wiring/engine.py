@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -13,10 +14,12 @@ from bot.wiring.looking import open_readers, scanner_over
 from bot.wiring.preferences import LiveQuoting, host_values
 from core.alerts import SpreadWatch
 from core.engine import Engine, EngineFacts, EngineParts
+from core.errors import StorageError
 from core.execution import Execution, World
 from core.execution.clocks import ClockWatch
 from core.execution.foreign import ForeignWatch
 from core.health import VenueMonitor
+from core.history import History, SettledReader
 from core.limits import Caps, Limits
 from core.model.control import Event, Halt, TradingState
 from core.model.units import Mode
@@ -34,10 +37,12 @@ from storage.journal import Journal
 from storage.outbox import SqliteOutbox
 from storage.paper_ledger import SqlitePaperLedger
 from storage.preference_store import SqlitePreferences
+from storage.spread_history import SqliteSpreadHistory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AsyncExitStack
+    from pathlib import Path
 
     from bot.checkup.findings import Finding
     from bot.settings import Settings
@@ -48,8 +53,11 @@ if TYPE_CHECKING:
     from core.venues.markets import MarketReader
     from core.venues.paper import PaperVenue
 
+log = logging.getLogger(__name__)
+
 _KEYLESS = "keys"
 """Key of the halt of a venue that cannot be traded for want of keys."""
+HISTORY_FILE = "history.db"
 NOT_READY = "Live trading did not start; `carrybot check` shows everything."
 
 
@@ -67,6 +75,8 @@ class Ground:
     journal: Journal
     ledger: PaperLedger | None
     """Books of the pretend venues; None in live."""
+    past: SqliteSpreadHistory | None
+    """Scans and rates of the past; None if its file cannot be used."""
     stack: AsyncExitStack
     """Closes what is opened, in the opposite order."""
 
@@ -113,7 +123,35 @@ async def open_ground(
         outbox=outbox,
         journal=Journal(database, outbox),
         ledger=ledger,
+        past=await open_past(folder, stack),
         stack=stack,
+    )
+
+
+async def open_past(folder: Path, stack: AsyncExitStack) -> SqliteSpreadHistory | None:
+    """Open the history that all modes share; trading never waits for it.
+
+    If another carrybot writes it, it is only read here; if it cannot be used at all,
+    this process remembers for itself.
+    """
+    path = folder / HISTORY_FILE
+    for open_file in (SqliteSpreadHistory.open, SqliteSpreadHistory.open_to_read):
+        try:
+            past = await open_file(path)
+        except StorageError as error:
+            log.warning("scans are not recorded: %s", error)
+        else:
+            stack.push_async_callback(past.close)
+            return past
+    return None
+
+
+def _history(ground: Ground) -> History:
+    return History(
+        clock=ground.clock,
+        records=ground.past,
+        hours=ground.past,
+        scans_kept=ground.settings.history_kept,
     )
 
 
@@ -163,13 +201,17 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
             quoting=LiveQuoting(book, settings.quote_ttl),
         )
     )
-    memory = SqliteAlertMemory(ground.database)
+    memory, history = SqliteAlertMemory(ground.database), _history(ground)
     parts = EngineParts(
         facts=_facts(ground),
         clock=clock,
         nursery=ground.nursery,
         scanner=scanner,
         monitor=monitor,
+        history=history,
+        settled=SettledReader(
+            sources=ground.readers, history=history, clock=ground.clock
+        ),
         watch=SpreadWatch(memory=memory, outbox=ground.outbox),
         outages=OutageWatch(monitor=monitor, memory=memory, outbox=ground.outbox),
         foreign=ForeignWatch(

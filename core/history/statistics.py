@@ -6,7 +6,8 @@ Samples are whole trillionths per hour: sums and products of them are exact.
 from __future__ import annotations
 
 import itertools
-import math
+from collections import Counter
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +22,7 @@ from core.model.history import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 SPIKE_DEVIATIONS = 3
 SPIKE_TIMES_MEAN = 2
@@ -29,6 +30,7 @@ LEAST_HOURS_FOR_SPIKE = 24
 """Against fewer known hours nothing can be called a spike."""
 _HALF = Decimal("0.5").ln()
 _HOUR = timedelta(hours=1)
+WINDOW_HOURS = WINDOW // _HOUR
 
 
 class Sample(NamedTuple):
@@ -47,38 +49,91 @@ def to_trillionths(per_hour: Decimal) -> int:
     return int(per_hour * TRILLIONTHS)
 
 
-def describe(
-    samples: Sequence[Sample], now_per_hour: Decimal, hour: int
-) -> SpreadStats | None:
-    """Return the statistics of a spread, None when no past hour is known.
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a spread's completed hours say, before it is known what it is now."""
+
+    samples: int
+    hours: int
+    first_hour: int
+    mean: Decimal
+    """Trillionths per hour."""
+    deviation: Decimal
+    phi: Decimal
+    half_life: timedelta | None
+    alike: Mapping[int, int]
+    """Hours by sign: -1, 0, 1."""
+    last_other: Mapping[int, int]
+    """For each sign, the newest hour of another one."""
+
+    def seen_from(self, now_per_hour: Decimal, hour: int) -> SpreadStats:
+        """Return the statistics for the spread now.
+
+        Args:
+            now_per_hour: the spread now, for the same sides.
+            hour: the hour that is running now, since 1970.
+        """
+        now = to_trillionths(now_per_hour)
+        other = self.last_other.get(_sign(now))
+        begun = self.first_hour if other is None else other + 1
+        return SpreadStats(
+            now_per_hour=now_per_hour,
+            samples=self.samples,
+            hours=self.hours,
+            same_sign_share=Decimal(self.alike.get(_sign(now), 0)) / self.hours,
+            mean_per_hour=self.mean / TRILLIONTHS,
+            sd_per_hour=self.deviation / TRILLIONTHS,
+            phi=self.phi,
+            half_life=self.half_life,
+            is_spike=self._is_spike(now),
+            is_thin=self.samples < THIN_BELOW,
+            sign_age=(hour - begun) * _HOUR,
+        )
+
+    def _is_spike(self, now: int) -> bool | None:
+        if self.hours < LEAST_HOURS_FOR_SPIKE:
+            return None
+        is_far = now > self.mean + SPIKE_DEVIATIONS * self.deviation
+        return is_far and now > 0 and now > SPIKE_TIMES_MEAN * self.mean
+
+
+def past_of(samples: Sequence[Sample]) -> Past | None:
+    """Return what completed hours say, None when no hour is known.
+
+    With enough own samples they alone count; before that settled payments help out.
 
     Args:
-        samples: completed hours, oldest first, each hour once.
-        now_per_hour: the spread now, for the same sides.
-        hour: the hour that is running now, since 1970.
+        samples: oldest first, each hour once.
     """
     if not samples:
         return None
     own = [each for each in samples if each.is_own]
     is_thin = len(own) < THIN_BELOW
     used = samples if is_thin else own
-    now = to_trillionths(now_per_hour)
     phi = THIN_PHI if is_thin else persistence(used)
     mean, deviation = mean_and_deviation([each.spread for each in used])
-    alike = sum(_sign(each.spread) == _sign(now) for each in samples)
-    return SpreadStats(
-        now_per_hour=now_per_hour,
+    signs = [_sign(each.spread) for each in samples]
+    return Past(
         samples=len(own),
         hours=len(samples),
-        same_sign_share=Decimal(alike) / len(samples),
-        mean_per_hour=mean / TRILLIONTHS,
-        sd_per_hour=deviation / TRILLIONTHS,
+        first_hour=samples[0].hour,
+        mean=mean,
+        deviation=deviation,
         phi=phi,
         half_life=half_life(phi),
-        is_spike=_is_spike(now, mean, deviation, len(samples)),
-        is_thin=is_thin,
-        sign_age=_sign_age(samples, now, hour),
+        alike=Counter(signs),
+        last_other=_last_others(samples, signs),
     )
+
+
+def _last_others(samples: Sequence[Sample], signs: Sequence[int]) -> dict[int, int]:
+    newest = dict(zip(signs, (each.hour for each in samples), strict=True))
+    found = {}
+    for sign in (-1, 0, 1):
+        hours = [hour for other, hour in newest.items() if other != sign]
+        if hours:
+            found[sign] = max(hours)
+    return found
 
 
 def mean_and_deviation(values: Sequence[int]) -> tuple[Decimal, Decimal]:
@@ -119,23 +174,5 @@ def half_life(phi: Decimal) -> timedelta | None:
     return timedelta(seconds=int(_HALF / phi.ln() * 3600))
 
 
-def _is_spike(now: int, mean: Decimal, deviation: Decimal, known: int) -> bool | None:
-    if known < LEAST_HOURS_FOR_SPIKE:
-        return None
-    is_far = now > mean + SPIKE_DEVIATIONS * deviation
-    return is_far and now > 0 and now > SPIKE_TIMES_MEAN * mean
-
-
 def _sign(value: int) -> int:
     return (value > 0) - (value < 0)
-
-
-def _sign_age(samples: Sequence[Sample], now: int, hour: int) -> timedelta:
-    """Return how long ago the newest hour of another sign ended."""
-    for each in reversed(samples):
-        if _sign(each.spread) != _sign(now):
-            return (hour - each.hour - 1) * _HOUR
-    return (hour - samples[0].hour) * _HOUR
-
-
-WINDOW_HOURS = math.ceil(WINDOW / _HOUR)

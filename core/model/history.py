@@ -10,6 +10,7 @@ from decimal import Decimal
 from core.model.instrument import TokenRow
 from core.model.market import FundingSnapshot
 from core.model.opportunity import SkipReason
+from core.model.stablecoin import UNMEASURED, Stablecoins
 from core.model.units import Base, VenueId, hours_of
 
 WINDOW = timedelta(days=7)
@@ -75,6 +76,7 @@ class RecordedScan:
     snapshots: Mapping[Base, tuple[FundingSnapshot, ...]]
     refused: Mapping[SeriesKey, SkipReason] = field(default_factory=dict)
     """Contracts that were kept out by what no snapshot shows, such as their unit."""
+    stablecoins: Stablecoins = UNMEASURED
 
 
 @dataclass(frozen=True, slots=True)
