@@ -147,11 +147,22 @@ class BoundBrokenError(CoreError):
 
 
 class PausedError(CoreError):
-    """Entries are off; with `is_halt`, so is everything else automatic."""
+    """Entries are off; with `is_halt`, so is everything else automatic.
 
-    def __init__(self, reason: str, since: datetime, *, is_halt: bool = False) -> None:
+    Without `can_close` not even a close that a person confirms is sent.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        since: datetime,
+        *,
+        is_halt: bool = False,
+        can_close: bool = True,
+    ) -> None:
         super().__init__(f"Entries are paused: {reason}")
         self.reason, self.since, self.is_halt = reason, since, is_halt
+        self.can_close = can_close
 
 
 class ReconcilingError(CoreError):

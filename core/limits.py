@@ -12,6 +12,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from core.halting import impose
+from core.model.alert import AlertLevel
 from core.model.control import (
     GLOBAL_SCOPE,
     HALT_KEY,
@@ -40,6 +42,8 @@ TROUBLE_KEY = "trouble"
 TROUBLE_LASTS = timedelta(minutes=30)
 REFUSED_KEY = "refused:"
 """Begins the key of the halt that a venue's own answer set; its code follows."""
+UNTOLD = frozenset({f"{REFUSED_KEY}rate_limit", STARTUP_KEY})
+"""Keys of halts that pass by themselves in a moment, or are told otherwise."""
 FIRST_COOLDOWN = timedelta(minutes=30)
 LONGEST_COOLDOWN = timedelta(hours=24)
 LIMIT_ROOM = Decimal("1.01")
@@ -86,16 +90,14 @@ _HEDGING = frozenset({Purpose.ENTRY, Purpose.TOPUP})
 
 def is_over(halt: Halt, now: datetime) -> bool:
     """Tell whether a halt that a venue caused may end once the venue answers."""
-    if halt.key == TROUBLE_KEY:
-        return now - halt.since >= TROUBLE_LASTS
     if halt.key == STARTUP_KEY:
         return True
-    found = _CONSEQUENCES.get(halt.key.removeprefix(REFUSED_KEY))
-    return (
-        halt.key.startswith(REFUSED_KEY)
-        and found is not None
-        and now - halt.since >= found.lasts
-    )
+    is_venues = halt.key == TROUBLE_KEY or halt.key.startswith(REFUSED_KEY)
+    lasts = TROUBLE_LASTS
+    if halt.key.startswith(REFUSED_KEY):
+        found = _CONSEQUENCES.get(halt.key.removeprefix(REFUSED_KEY))
+        lasts = TROUBLE_LASTS if found is None else found.lasts
+    return is_venues and now >= (halt.until or halt.since + lasts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,10 +267,16 @@ class Limits:
         if found is None or (code == "rate_limit" and is_second):
             return
         venue_id, now = intent.venue_id, self._clock.now()
-        why = f"{venue_id} {found.why}"
-        halt = Halt(venue_id, f"{REFUSED_KEY}{code}", found.state, why, now)
-        event = Event(now, "engine", f"halt {venue_id} {found.state.value}", why)
-        await self._halts.set_halt(halt, event)
+        why, key = f"{venue_id} {found.why}", f"{REFUSED_KEY}{code}"
+        until = now + found.lasts
+        halt = Halt(venue_id, key, found.state, why, now, until=until)
+        if key in UNTOLD:
+            event = Event(now, "engine", f"halt {venue_id} {found.state.value}", why)
+            await self._halts.set_halt(halt, event)
+            return
+        is_grave = code == "key"
+        level = AlertLevel.CRITICAL if is_grave else AlertLevel.TRADE
+        await impose(self._halts, halt, level=level)
 
     async def _note(
         self, venue_id: VenueId, why: str, *, most: int, within: timedelta
@@ -279,8 +287,9 @@ class Limits:
         self._incidents[venue_id, why] = recent
         if len(recent) < most:
             return
-        halt = Halt(venue_id, TROUBLE_KEY, TradingState.REDUCING, why, now)
-        await self._halts.set_halt(halt, Event(now, "engine", f"halt {venue_id}", why))
+        until, state = now + TROUBLE_LASTS, TradingState.REDUCING
+        halt = Halt(venue_id, TROUBLE_KEY, state, why, now, until=until)
+        await impose(self._halts, halt)
 
     async def second_leg_refusal(self, trade: Trade) -> Refusal | None:
         """Return why the second leg may not follow the first, None if it may."""

@@ -418,12 +418,16 @@ class Halts(Protocol):
         """Return every halt in force."""
         ...
 
-    async def set_halt(self, halt: Halt, event: Event) -> None:
+    async def set_halt(
+        self, halt: Halt, event: Event, alerts: Sequence[Alert] = ()
+    ) -> None:
         """Put a halt in force (or replace the one of its scope and key)."""
         ...
 
-    async def clear_halt(self, scope: str, key: str, event: Event) -> bool:
-        """Lift a halt; False if there was none."""
+    async def clear_halt(
+        self, scope: str, key: str, event: Event, alerts: Sequence[Alert] = ()
+    ) -> bool:
+        """Lift a halt; False, and nothing told, if there was none."""
         ...
 
     async def cooldowns(self) -> tuple[Cooldown, ...]:

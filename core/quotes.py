@@ -564,7 +564,9 @@ def _refuse_if_halted(halt: Halt | None, person: Person) -> None:
     reason = halt.reason
     if halt.key in {PAUSE_KEY, HALT_KEY}:
         reason = "by you" if halt.by == person.user_id else "by another person"
-    raise PausedError(reason, halt.since, is_halt=halt.key == HALT_KEY)
+    is_persons = halt.key == HALT_KEY
+    can_close = is_persons or halt.state is not TradingState.HALTED
+    raise PausedError(reason, halt.since, is_halt=is_persons, can_close=can_close)
 
 
 def _strictness(halt: Halt) -> bool:

@@ -20,7 +20,8 @@ from core.execution import endings, facts, income
 from core.execution.live import NotYet, doubted
 from core.execution.sizing import ZERO, booked, is_level, zeros
 from core.execution.world import RaceLostError, attention_key, stopped_key
-from core.limits import STARTUP_KEY, is_over
+from core.halting import lift
+from core.limits import STARTUP_KEY, UNTOLD, is_over
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import GLOBAL_SCOPE, Event, Halt, TradingState
 from core.model.trade import TradeState
@@ -356,8 +357,15 @@ class Reconciler:
                 continue
             venue = self._world.venues.get(VenueId(halt.scope))
             if venue is None or await asked(venue.positions()) is not None:
-                event = Event(self._world.clock.now(), "engine", f"lift {halt.scope}")
-                await self._world.halts.clear_halt(halt.scope, halt.key, event)
+                await self._let_in(halt)
+
+    async def _let_in(self, halt: Halt) -> None:
+        now, halts = self._world.clock.now(), self._world.halts
+        if halt.key not in UNTOLD:
+            await lift(halts, halt, now)
+            return
+        event = Event(now, "engine", f"lift {halt.scope}")
+        await halts.clear_halt(halt.scope, halt.key, event)
 
     # --- funding ----------------------------------------------------------------------
 

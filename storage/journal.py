@@ -87,11 +87,11 @@ SELECT * FROM intent WHERE state IN ('prepared', 'unknown') ORDER BY rowid
 """
 _HALTS = "SELECT * FROM halt ORDER BY since_ms, scope, key"
 _SET_HALT = """
-INSERT INTO halt (scope, key, state, reason, since_ms, by_user_id)
-VALUES (:scope, :key, :state, :reason, :since_ms, :by_user_id)
+INSERT INTO halt (scope, key, state, reason, since_ms, by_user_id, until_ms)
+VALUES (:scope, :key, :state, :reason, :since_ms, :by_user_id, :until_ms)
 ON CONFLICT (scope, key) DO UPDATE SET
     state = excluded.state, reason = excluded.reason, since_ms = excluded.since_ms,
-    by_user_id = excluded.by_user_id
+    by_user_id = excluded.by_user_id, until_ms = excluded.until_ms
 """
 _CLEAR_HALT = "DELETE FROM halt WHERE scope = ? AND key = ?"
 _COOLDOWNS = "SELECT * FROM cooldown ORDER BY base, first_venue_id, second_venue_id"
@@ -264,23 +264,29 @@ class Journal:
         """Return every halt in force."""
         return await self._all(halt_of, _HALTS)
 
-    async def set_halt(self, halt: Halt, event: Event) -> None:
+    async def set_halt(
+        self, halt: Halt, event: Event, alerts: Sequence[Alert] = ()
+    ) -> None:
         """Put a halt in force (or replace the one of its scope and key)."""
         values = halt_values(halt)
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(_SET_HALT, values)
             put_event(connection, event)
+            self._tell(connection, alerts)
 
         await self._database.write(work)
 
-    async def clear_halt(self, scope: str, key: str, event: Event) -> bool:
-        """Lift a halt; False if there was none."""
+    async def clear_halt(
+        self, scope: str, key: str, event: Event, alerts: Sequence[Alert] = ()
+    ) -> bool:
+        """Lift a halt; False, and nothing told, if there was none."""
 
         def work(connection: sqlite3.Connection) -> None:
             if connection.execute(_CLEAR_HALT, (scope, key)).rowcount != 1:
                 raise _NothingKeptError
             put_event(connection, event)
+            self._tell(connection, alerts)
 
         return await self._all_or_nothing(work)
 

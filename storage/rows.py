@@ -327,6 +327,7 @@ def halt_values(halt: Halt) -> Values:
         "reason": halt.reason,
         "since_ms": to_ms(halt.since),
         "by_user_id": halt.by,
+        "until_ms": maybe_ms(halt.until),
     }
 
 
@@ -341,6 +342,7 @@ def halt_of(row: sqlite3.Row) -> Halt:
         reason=record.text("reason"),
         since=record.moment("since_ms"),
         by=None if by is None else UserId(by),
+        until=record.maybe_moment("until_ms"),
     )
 
 

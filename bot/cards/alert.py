@@ -11,6 +11,7 @@ from bot.cards.facts import items, moment, number
 from bot.cards.halt import halt_buttons
 from bot.cards.layout import folded, grid, lines, rows_of, text
 from bot.cards.shown import ShownRow, pack_rows
+from bot.cards.stopped import halted_words, over_words
 from bot.cards.trade_alert import TRADE_KINDS, trade_card
 from core.model.alert import AlertKind
 from core.model.units import HOURS_PER_YEAR, Base, VenueId
@@ -193,6 +194,14 @@ def _halted(facts: Facts, look: Look) -> Parts:
     return html, halt_buttons(look), []
 
 
+def _stopped(facts: Facts, look: Look) -> Parts:
+    return halted_words(facts, look), _state_buttons(look), []
+
+
+def _over(facts: Facts, look: Look) -> Parts:
+    return over_words(facts, look), _state_buttons(look), []
+
+
 def _foreign(facts: Facts, look: Look) -> Parts:
     can_ignore = look.can_trade and foreign.alert_shown(facts)
     ignore = [look.button("Ignore", Verb.FOREIGN, "0")] if can_ignore else []
@@ -217,4 +226,6 @@ _OTHERS: Mapping[AlertKind, Callable[[Facts, Look], Parts]] = {
     AlertKind.STRANGER: _stranger,
     AlertKind.PAUSED: _paused,
     AlertKind.FOREIGN_POSITION: _foreign,
+    AlertKind.HALTED: _stopped,
+    AlertKind.HALT_OVER: _over,
 }

@@ -162,7 +162,9 @@ def _paused(error: errors.PausedError, look: Look) -> Words:
         f"{what} {error.reason} {since}."
         if is_person
         else f"{what} {since}: {_ended(error.reason)}",
-        f"Closing works. {_NOTHING}",
+        f"Closing works. {_NOTHING}"
+        if error.can_close
+        else f"No order goes there now, closing waits too. {_NOTHING}",
         # what the bot itself turned off does not come back by Resume
         helps=("resume" if is_person else "health", "pos"),
     )

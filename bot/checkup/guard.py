@@ -6,14 +6,15 @@ import logging
 from typing import TYPE_CHECKING
 
 from bot.checkup.findings import Level
-from core.model.alert import Alert, AlertKind, AlertLevel
-from core.model.control import GLOBAL_SCOPE, Event, Halt, TradingState
+from core.halting import impose, lift
+from core.model.alert import AlertLevel
+from core.model.control import GLOBAL_SCOPE, Halt, TradingState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from bot.checkup.findings import Finding
-    from core.ports import Clock, Halts, Outbox
+    from core.ports import Clock, Halts
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +31,9 @@ class Guard:
         *,
         examine: Callable[[], Awaitable[Sequence[Finding]]],
         halts: Halts,
-        outbox: Outbox,
         clock: Clock,
     ) -> None:
-        self._examine, self._halts = examine, halts
-        self._outbox, self._clock = outbox, clock
+        self._examine, self._halts, self._clock = examine, halts, clock
 
     async def watch(self) -> None:
         """Ask again and act on the answers (timer)."""
@@ -64,18 +63,10 @@ class Guard:
             return
         log.warning("entries off scope=%s: %s", scope, reason)
         halt = Halt(scope, KEY, TradingState.REDUCING, reason, now)
-        await self._halts.set_halt(halt, Event(now, _WHO, f"halt {scope}", reason))
-        await self._outbox.put(
-            Alert(
-                kind=AlertKind.PAUSED,
-                level=AlertLevel.CRITICAL,
-                dedupe_key=f"check:{scope}:{now:%Y%m%d%H%M%S}",
-                facts={"reason": reason, "advice": "It is looked at again every hour."},
-                created_at=now,
-            )
-        )
+        await impose(self._halts, halt, level=AlertLevel.CRITICAL, who=_WHO)
 
     async def _release(self, scope: str) -> None:
-        event = Event(self._clock.now(), _WHO, f"lift {scope}", "in order")
-        if await self._halts.clear_halt(scope, KEY, event):
-            log.info("entries on again scope=%s", scope)
+        for halt in await self._halts.halts():
+            if (halt.scope, halt.key) == (scope, KEY):
+                await lift(self._halts, halt, self._clock.now(), who=_WHO)
+                log.info("entries on again scope=%s", scope)

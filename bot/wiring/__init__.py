@@ -178,7 +178,6 @@ def _guard(ground: Ground, accounts: Accounts) -> Guard:
     return Guard(
         examine=partial(look_at_accounts, ground, accounts),
         halts=ground.journal,
-        outbox=ground.outbox,
         clock=ground.clock,
     )
 

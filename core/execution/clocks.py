@@ -12,7 +12,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.errors import VenueError
-from core.model.control import GLOBAL_SCOPE, Event, Halt, TradingState
+from core.halting import impose, lift
+from core.model.alert import AlertLevel
+from core.model.control import GLOBAL_SCOPE, Halt, TradingState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,12 +69,14 @@ class ClockWatch:
         worst = max(known, key=lambda venue_id: abs(known[venue_id]))
         if abs(known[worst]) >= TOLERATED:
             await self._halt(worst, known[worst])
-        elif await self._held():
-            event = Event(self._clock.now(), "engine", "lift clock")
-            await self._halts.clear_halt(GLOBAL_SCOPE, CLOCK_KEY, event)
+        else:
+            held = await self._held()
+            if held is not None:
+                await lift(self._halts, held, self._clock.now())
 
-    async def _held(self) -> bool:
-        return any(halt.key == CLOCK_KEY for halt in await self._halts.halts())
+    async def _held(self) -> Halt | None:
+        halts = await self._halts.halts()
+        return next((halt for halt in halts if halt.key == CLOCK_KEY), None)
 
     async def _halt(self, venue_id: VenueId, offset: timedelta) -> None:
         if await self._held():
@@ -85,7 +89,7 @@ class ClockWatch:
         )
         now = self._clock.now()
         halt = Halt(GLOBAL_SCOPE, CLOCK_KEY, TradingState.HALTED, why, now)
-        await self._halts.set_halt(halt, Event(now, "engine", "halt clock", why))
+        await impose(self._halts, halt, level=AlertLevel.CRITICAL)
 
 
 async def _offset(account: AccountInspector) -> timedelta | None:

@@ -64,6 +64,9 @@ class AlertKind(StrEnum):
     |                | `trade`, `base`, `was`, `now` (states), `decide_by` or `note`   |
     | FOREIGN_       | `venue`, `symbol`, `name` (token), `quantity` (base, signed);   |
     | POSITION       | not of a trade, so without the facts above                      |
+    | HALTED,        | `scope` (all, a venue, venue:symbol), `key`, `state`            |
+    | HALT_OVER      | (reducing, halted), `reason`, `since`, `until` (may end then);  |
+    |                | not of a trade                                                  |
     """
 
     PROGRESS = "progress"
@@ -83,6 +86,9 @@ class AlertKind(StrEnum):
     RESTARTED = "restarted"
     PAUSED = "paused"
     FOREIGN_POSITION = "foreign_position"
+    HALTED = "halted"
+    """The bot itself stopped something; a person's halt is told as PAUSED."""
+    HALT_OVER = "halt_over"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ class Halt:
     reason: str
     since: datetime
     by: UserId | None = None
+    until: datetime | None = None
+    """When it may end at the earliest; None: not known, or a person ends it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,13 @@ SPREAD_FACTS = {
     "short_per_hour": "0.00008",
     "observed_at": START.isoformat(),
 }
+_HALT = {
+    "scope": "binance",
+    "key": "refused:banned",
+    "state": "halted",
+    "reason": "binance shut us out for a while, for asking too much",
+    "since": START.isoformat(),
+}
 ALERT_FACTS: dict[AlertKind, dict[str, str]] = {
     AlertKind.PROGRESS: {**_TRADE, "stage": "leg2"},
     AlertKind.CHECKING_ORDER: {
@@ -147,4 +154,9 @@ ALERT_FACTS: dict[AlertKind, dict[str, str]] = {
         "quantity": "3.5",
     },
     AlertKind.PAUSED: {"reason": "Telegram does not answer", "advice": "Look."},
+    AlertKind.HALTED: {
+        **_HALT,
+        "until": (START + timedelta(minutes=2)).isoformat(),
+    },
+    AlertKind.HALT_OVER: _HALT,
 }

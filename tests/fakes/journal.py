@@ -268,19 +268,25 @@ class MemoryJournal:
         """Return every halt in force."""
         return tuple(self.halt_rows.values())
 
-    async def set_halt(self, halt: Halt, event: Event) -> None:
+    async def set_halt(
+        self, halt: Halt, event: Event, alerts: Sequence[Alert] = ()
+    ) -> None:
         """Put a halt in force."""
         await self._before("set_halt")
         self.halt_rows[halt.scope, halt.key] = halt
         self.trail.append(event)
+        self._tell(alerts)
         await self._after("set_halt")
 
-    async def clear_halt(self, scope: str, key: str, event: Event) -> bool:
+    async def clear_halt(
+        self, scope: str, key: str, event: Event, alerts: Sequence[Alert] = ()
+    ) -> bool:
         """Lift a halt."""
         await self._before("clear_halt")
         found = self.halt_rows.pop((scope, key), None) is not None
         if found:
             self.trail.append(event)
+            self._tell(alerts)
         await self._after("clear_halt")
         return found
 

@@ -944,3 +944,34 @@ def test_health_says_until_when_a_venue_is_left_alone_and_why() -> None:
         " until 21:53:31 UTC"
     ) in text
     assert "no answer in time" in text
+
+
+def test_a_stopped_venue_does_not_promise_that_closing_works() -> None:
+    """Who must close now has to hear that it is possible only on the venue itself."""
+    text = _text(alert_card(LOOK, _alert(AlertKind.HALTED)))
+
+    assert text.splitlines()[0] == "⛔ Binance is stopped · 🧪 PAPER"
+    assert "Binance shut us out for a while, for asking too much." in text
+    assert "at least until" in text
+    assert "no repairs, no closing" in text
+    assert "close on the venue" in text
+
+
+def test_entries_that_are_off_leave_closing_and_repairs() -> None:
+    """The milder halt must not read like the strict one."""
+    facts = {**ALERT_FACTS[AlertKind.HALTED], "key": "trouble", "state": "reducing"}
+
+    text = _text(alert_card(LOOK, _alert(AlertKind.HALTED, facts)))
+
+    assert text.splitlines()[0] == "⛔ Entries on Binance are off · 🧪 PAPER"
+    assert "Closing and repairs work there." in text
+
+
+def test_a_refusal_on_a_stopped_venue_says_that_closing_waits_too() -> None:
+    """The words Closing works would send a person to a button that does nothing."""
+    error = errors.PausedError("binance refused our key", LOOK.now, can_close=False)
+
+    text = _text(trouble.trouble_card(LOOK, error))
+
+    assert "closing waits too" in text
+    assert "Closing works" not in text

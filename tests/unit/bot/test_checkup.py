@@ -17,7 +17,7 @@ from core.model.alert import AlertKind, AlertLevel
 from core.model.control import TradingState
 from core.model.order import Balance, VenuePosition
 from core.venues.catalog import VENUES
-from tests.fakes.journal import MemoryJournal, MemoryOutbox, Switch
+from tests.fakes.journal import MemoryJournal, Switch
 from tests.fakes.objects import BINANCE, LIGHTER, instrument
 from tests.fakes.runtime import START, FakeClock
 
@@ -321,7 +321,6 @@ class Watch:
         self.guard = Guard(
             examine=self._examine,
             halts=self.journal,
-            outbox=MemoryOutbox(self.journal),
             clock=FakeClock(),
         )
 
@@ -348,8 +347,19 @@ async def test_a_key_that_became_too_strong_turns_entries_off_and_calls_a_person
     assert halt.state is TradingState.REDUCING
     assert halt.reason == "Binance key may withdraw"
     alerts = list(watch.journal.alerts.values())
-    assert [alert.kind for alert in alerts] == [AlertKind.PAUSED]
+    assert [alert.kind for alert in alerts] == [AlertKind.HALTED]
     assert alerts[0].level is AlertLevel.CRITICAL
+
+
+async def test_an_account_that_is_in_order_again_is_told_as_such() -> None:
+    """Who made a new key must not have to ask whether entries are on."""
+    watch = Watch()
+    await watch.sees(WRONG)
+
+    await watch.sees(RIGHT)
+
+    kinds = [alert.kind for alert in watch.journal.alerts.values()]
+    assert kinds == [AlertKind.HALTED, AlertKind.HALT_OVER]
 
 
 async def test_silence_neither_stops_nor_releases() -> None:
