@@ -17,6 +17,7 @@ TAPS_PER_MINUTE = 60
 VIEWER_COMMANDS = frozenset({"start", "help", "top", "matrix", "pos", "positions"}) | {
     "why",
     "health",
+    "pnl",
     "halt",
 }
 """Everything else, known or not, is for owners; whoever sees a fire may halt."""
@@ -27,6 +28,7 @@ VIEWER_VERBS = frozenset(
         Verb.PAGE,
         Verb.TOKEN,
         Verb.POSITION,
+        Verb.PNL,
         Verb.RETRY,
         Verb.FILTER,
         Verb.SORT,

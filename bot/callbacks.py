@@ -44,6 +44,8 @@ class Verb(StrEnum):
     SORT = "k"
     WHY = "w"
     """Refusals of row `arg`; without one, the matrix asks which token is meant."""
+    PNL = "v"
+    """Period, split or file `arg` of the results; payments of a pair."""
     FOREIGN = "i"
     """Ignore the foreign position `arg` of the card."""
     REPAIR = "e"

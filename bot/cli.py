@@ -23,11 +23,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bot import logs
+from bot.cards.export import ledger_csv
 from bot.cards.look import Look
 from bot.cards.why import plain_lines
 from bot.checkup.findings import is_clean, lines_of
 from bot.settings import SettingsError, load_settings
-from bot.wiring import NotReadyError, check_all, explaining, running, scanning
+from bot.wiring import NotReadyError, booked, check_all, explaining, running, scanning
 from core.errors import StorageError, UnknownTokenError
 from core.model.units import hours_of
 
@@ -49,6 +50,7 @@ CANNOT_GO_ON: Final = 1
 BAD_SETTINGS: Final = 2
 NO_ANSWER: Final = 3
 INTERRUPTED: Final = 130
+MOST_DAYS: Final = 36_500
 _SIGNS: Final = {"ok": "✅", "single": "⚠️", "none": "❌"}
 
 
@@ -82,6 +84,8 @@ async def _command(options: argparse.Namespace, settings: Settings) -> int:
         return await _run(settings)
     if options.command == "check":
         return await _check(settings)
+    if options.command == "export":
+        return await _export(settings, days=options.days)
     if options.why:
         return await _why(settings, options.why)
     return await _scan(settings, as_json=options.json)
@@ -101,6 +105,14 @@ def _parser() -> argparse.ArgumentParser:
         help="say whether everything is ready to trade; orders nothing",
         epilog="Exit status 0 if nothing is wrong, 1 otherwise.",
     )
+    export = commands.add_parser(
+        "export",
+        help="print everything booked as CSV; the bot may run meanwhile",
+        epilog="For example: carrybot export --days 30 > ledger.csv",
+    )
+    export.add_argument(
+        "--days", type=_days, help="only what was booked in so many days"
+    )
     scan = commands.add_parser(
         "scan",
         help="look once and print where which token trades and what pays most",
@@ -114,8 +126,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _days(word: str) -> int:
+    """Read a number of days.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    if not word.isascii() or not word.isdigit() or not 0 < int(word) <= MOST_DAYS:
+        says = f"{word!r} is not a number of days from 1 to {MOST_DAYS}"
+        raise argparse.ArgumentTypeError(says)
+    return int(word)
+
+
 def _complain(sentence: str) -> None:
     sys.stderr.write(f"{sentence}\n")
+
+
+# --- export ---------------------------------------------------------------------------
+
+
+async def _export(settings: Settings, *, days: int | None) -> int:
+    """Print every execution and payment, oldest first."""
+    found = await booked(settings, None if days is None else timedelta(days=days))
+    content, _ = ledger_csv(found)
+    sys.stdout.write(content)
+    return DONE
 
 
 # --- run ------------------------------------------------------------------------------

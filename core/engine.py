@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from core.alerts import SpreadWatch
+    from core.bookkeeping import Bookkeeper
     from core.execution import Execution
     from core.execution.foreign import ForeignWatch
     from core.health import VenueMonitor
@@ -124,6 +125,7 @@ class EngineParts:
     execution: Execution
     why: Why
     reconciler: Reconciler
+    bookkeeper: Bookkeeper
     accounts: Mapping[VenueId, TradingVenue]
     plans: Plans
     trades: Trades
@@ -139,6 +141,8 @@ class Engine:
     def __init__(self, parts: EngineParts) -> None:
         self.facts = parts.facts
         self.preferences = parts.preferences
+        self.books = parts.bookkeeper
+        """What trades earned: results, payments, everything booked."""
         self._parts = parts
         self._started_at = parts.clock.now()
         self._is_checking = True
@@ -457,6 +461,7 @@ class Engine:
         await self._parts.reconciler.book_funding()
         await self._parts.reconciler.check_positions()
         await self._parts.foreign.check()
+        await self.books.tick()
 
     # --- trouble --------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from core.model.history import HourOfRates, PastRates, RecordedScan
     from core.model.instrument import Availability, Instrument, LeftOut
     from core.model.intent import OrderIntent
+    from core.model.ledger import ExpectedPayment, LedgerEntry, WalletMark
     from core.model.market import FundingSnapshot, OrderBook, SettledRate
     from core.model.opportunity import Skip
     from core.model.order import (
@@ -648,6 +649,36 @@ class PaperLedger(Protocol):
         self, venue_id: VenueId, rows: Mapping[str, str | None]
     ) -> None:
         """Write rows in one transaction; None deletes a key."""
+        ...
+
+
+class Ledger(Protocol):
+    """What trades booked, what payments were expected, what wallets held."""
+
+    async def entries(self, since: datetime | None = None) -> tuple[LedgerEntry, ...]:
+        """Return trades not ended before a moment, each with all it booked."""
+        ...
+
+    async def expect(self, payments: Sequence[ExpectedPayment]) -> None:
+        """Keep what payments would bring; a later look replaces an earlier one."""
+        ...
+
+    async def expected_of(self, trade_id: TradeId) -> tuple[ExpectedPayment, ...]:
+        """Return what a trade's payments were expected to bring, oldest first."""
+        ...
+
+    async def mark_wallet(self, mark: WalletMark) -> None:
+        """Keep a venue's wallet beside our books."""
+        ...
+
+    async def wallet_mark(
+        self, venue_id: VenueId, since: datetime | None
+    ) -> WalletMark | None:
+        """Return the last mark up to a moment, else the first after it."""
+        ...
+
+    async def latest_mark(self, venue_id: VenueId) -> WalletMark | None:
+        """Return a venue's newest mark."""
         ...
 
 

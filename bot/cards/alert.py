@@ -10,6 +10,7 @@ from bot.cards.card import Card, Style
 from bot.cards.facts import items, moment, number
 from bot.cards.halt import halt_buttons
 from bot.cards.layout import folded, grid, lines, rows_of, text
+from bot.cards.money_alert import books_differ, funding
 from bot.cards.shown import ShownRow, pack_rows
 from bot.cards.stopped import halted_words, over_words
 from bot.cards.trade_alert import TRADE_KINDS, trade_card
@@ -228,4 +229,6 @@ _OTHERS: Mapping[AlertKind, Callable[[Facts, Look], Parts]] = {
     AlertKind.FOREIGN_POSITION: _foreign,
     AlertKind.HALTED: _stopped,
     AlertKind.HALT_OVER: _over,
+    AlertKind.FUNDING: funding,
+    AlertKind.BOOKS_DIFFER: books_differ,
 }

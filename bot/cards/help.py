@@ -21,6 +21,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "why": "why a token is not offered: /why TOKEN",
     "open": "quote an entry: /open TOKEN USD",
     "pos": "open pairs, or one pair",
+    "pnl": "what it earned: today, 7d, 30d or all",
     "close": "quote a close",
     "alerts": "what is pushed, from which spread",
     "health": "venues, scans, state of everything",

@@ -26,6 +26,12 @@ def too_many_words(look: Look, command: str, example: str) -> Card:
     return hint_card(first, look, f"For example: {example}")
 
 
+def unknown_period(look: Look) -> Card:
+    """Return what is said to a period that /pnl does not know."""
+    first = "/pnl takes today, 7d, 30d or all."
+    return hint_card(first, look, "For example: /pnl 30d")
+
+
 def bad_amount(look: Look, word: str) -> Card:
     """Return what is said to a size that is none."""
     first = f"“{_short(word)}” is not an amount in dollars per leg."

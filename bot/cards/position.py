@@ -154,12 +154,13 @@ def _list_buttons(
     ]
     close = look.button("Close…", Verb.SCREEN, "close")
     back = look.button("◀ Positions", Verb.SCREEN, "pos")
+    top = look.button("📈 Top", Verb.SCREEN, "top")
     last = [look.button("🔄 Refresh", Verb.REFRESH)]
     if view.is_closing:
-        last.append(back)
-    elif look.can_trade and page_rows:
-        last.append(close)
-    last.append(look.button("📈 Top", Verb.SCREEN, "top"))
+        last += [back, top]
+    else:
+        can_close = look.can_trade and bool(page_rows)
+        last += [look.button("P&L", Verb.SCREEN, "pnl"), close if can_close else top]
     return rows_of(*grid(pairs), page_buttons(look, *pages), last)
 
 
@@ -335,9 +336,11 @@ def _position_buttons(trade: Trade, look: Look) -> tuple[tuple[Button, ...], ...
     can_close = look.can_trade and trade.state is TradeState.OPEN
     name = numbers.cut(trade.base)
     close = look.button(f"Close {name}…", Verb.CLOSE, "0", Style.DANGER)
+    payments = look.button("Payments", Verb.PNL, "pay")
     return rows_of(
         *(repair_buttons(look) if trade.needs_attention else ()),
         [close] if can_close else [],
+        [payments] if trade.opened_at is not None else [],
         [
             look.button("🔄 Refresh", Verb.REFRESH),
             look.button("◀ Positions", Verb.SCREEN, "pos"),

@@ -18,6 +18,7 @@ from bot.cards.shown import unpack_request
 from bot.handlers import (
     control,
     foreign,
+    pnl,
     positions,
     preferences,
     repair,
@@ -79,6 +80,10 @@ async def _closing(desk: Desk, caller: Caller) -> Card:
     return await positions.show_positions(desk, caller, {"closing": "yes"})
 
 
+async def _pnl(desk: Desk, caller: Caller) -> Card:
+    return await pnl.show_again(desk, caller, {})
+
+
 async def _help(desk: Desk, caller: Caller) -> Card:
     return control.help_screen(desk, caller)
 
@@ -90,6 +95,7 @@ SCREENS: Mapping[str, tuple[str, Callable[[Desk, Caller], Awaitable[Card]]]] = {
     "close": ("close", _closing),
     "health": ("health", control.health_screen),
     "alerts": ("alerts", preferences.show_alerts),
+    "pnl": ("pnl", _pnl),
     "help": ("help", _help),
 }
 """Argument of a screen button: the command whose role it needs, and what it shows."""
@@ -100,7 +106,7 @@ _FRESH = {
     "positions": "pos",
     "position": "pos",
 }
-_FRESH |= {"health": "health", "alerts": "alerts"}
+_FRESH |= {"health": "health", "alerts": "alerts", "pnl": "pnl", "payments": "pos"}
 
 
 async def screen(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
@@ -154,11 +160,17 @@ async def _top_again(desk: Desk, caller: Caller, shown: Mapping[str, str]) -> Ca
     return await scan.show_top(desk, caller, shown)
 
 
+async def _payments_again(desk: Desk, caller: Caller, shown: Mapping[str, str]) -> Card:
+    return await pnl.show_payments(desk, caller, TradeId(shown["trade"]))
+
+
 _AGAIN: Mapping[str, Callable[[Desk, Caller, Mapping[str, str]], Awaitable[Card]]] = {
     "matrix": _matrix_again,
     "token": _token_again,
     "why": _why_again,
     "positions": positions.show_positions,
+    "pnl": pnl.show_again,
+    "payments": _payments_again,
 }
 """What Refresh shows, by kind of screen; every other kind shows the ranking."""
 
@@ -173,6 +185,8 @@ async def page(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> R
         return Reply(await why.show(desk, caller, view))
     if found.kind == "positions":
         return Reply(await positions.show_positions(desk, caller, view))
+    if found.kind == "pnl":
+        return Reply(await pnl.show_again(desk, caller, view))
     return Reply(await scan.show_top(desk, caller, view))
 
 
@@ -247,6 +261,7 @@ COMMANDS: Mapping[str, CommandRoute] = {
     "why": _route("why", why.typed),
     "open": _route("open", trade.open_pair, is_state_changing=True),
     "pos": _route("pos", positions.positions),
+    "pnl": _route("pnl", pnl.typed),
     "close": _route("close", positions.close, is_state_changing=True),
     "alerts": _route("alerts", preferences.alerts, is_state_changing=True),
     "health": _route("health", control.show_health),
@@ -279,6 +294,7 @@ _TAPS: Mapping[Verb, TapHandler] = {
     Verb.FILTER: scan.narrow,
     Verb.SORT: scan.sort,
     Verb.WHY: why.tapped,
+    Verb.PNL: pnl.change,
     Verb.FOREIGN: foreign.ignore,
     Verb.REPAIR: repair.answer,
 }

@@ -25,7 +25,7 @@ from bot.wiring.engine import (
     open_engine,
     open_ground,
 )
-from bot.wiring.looking import check_all, explaining, scanning
+from bot.wiring.looking import booked, check_all, explaining, scanning
 from core.errors import StorageError
 from core.limits import PAUSE_KEY
 from core.runtime import Nursery, RandomIds, SystemClock
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NotReadyError",
     "Running",
+    "booked",
     "check_all",
     "explaining",
     "running",

@@ -13,6 +13,7 @@ from bot.wiring.accounts import NO_KEYS, Keyless, live_venues, paper_venues
 from bot.wiring.looking import open_readers, scanner_over
 from bot.wiring.preferences import LiveQuoting, host_values
 from core.alerts import SpreadWatch
+from core.bookkeeping import Bookkeeper
 from core.engine import Engine, EngineFacts, EngineParts
 from core.errors import StorageError
 from core.execution import Execution, World
@@ -34,6 +35,7 @@ from storage.alert_memory import SqliteAlertMemory
 from storage.availability_store import SqliteAvailability
 from storage.database import Database
 from storage.journal import Journal
+from storage.ledger import SqliteLedger
 from storage.outbox import SqliteOutbox
 from storage.paper_ledger import SqlitePaperLedger
 from storage.preference_store import SqlitePreferences
@@ -226,6 +228,14 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         execution=execution,
         why=Why(scanner=scanner, clock=clock, entry=quotes),
         reconciler=Reconciler(execution=execution, outbox=ground.outbox, clocks=clocks),
+        bookkeeper=Bookkeeper(
+            ledger=SqliteLedger(ground.database),
+            trades=journal,
+            venues=accounts.watched,
+            outbox=ground.outbox,
+            clock=clock,
+            fresh=scanner.rates.fresh,
+        ),
         accounts=accounts.all,
         plans=journal,
         trades=journal,

@@ -15,6 +15,7 @@ from core.availability import AvailabilityCache
 from core.health import VenueMonitor
 from core.model.units import Mode
 from core.opportunities import Gates
+from core.pnl import moves
 from core.rates import Rates
 from core.runtime import Nursery, SystemClock
 from core.scanner import Scanner
@@ -22,12 +23,14 @@ from core.venues.catalog import rules
 from core.venues.listing import split_name
 from core.venues.markets import open_markets
 from core.why import Why
+from storage.ledger import read_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from bot.settings import Settings
     from core.model.instrument import Availability
+    from core.model.ledger import Move
     from core.model.units import Base, VenueId
     from core.model.venue import VenueRules
     from core.ports import AvailabilityStore, Clock
@@ -124,6 +127,23 @@ def _tokens(settings: Settings) -> tuple[Base, ...] | None:
     if settings.tokens is None:
         return None
     return tuple(dict.fromkeys(split_name(each)[0] for each in settings.tokens))
+
+
+# --- what was booked ------------------------------------------------------------------
+
+
+async def booked(settings: Settings, since: timedelta | None) -> tuple[Move, ...]:
+    """Return every execution and payment on record, oldest first; a bot may run.
+
+    Raises:
+        StorageError: there is no record, or it cannot be read.
+    """
+    path = settings.data_dir / f"{settings.mode.value}.db"
+    after = None if since is None else SystemClock().now() - since
+    entries = await asyncio.to_thread(read_file, path, after)
+    found = (move for entry in entries for move in moves(entry))
+    wanted = [move for move in found if after is None or move.at >= after]
+    return tuple(sorted(wanted, key=lambda move: move.at))
 
 
 # --- the check ------------------------------------------------------------------------

@@ -67,6 +67,11 @@ class AlertKind(StrEnum):
     | HALTED,        | `scope` (all, a venue, venue:symbol), `key`, `state`            |
     | HALT_OVER      | (reducing, halted), `reason`, `since`, `until` (may end then);  |
     |                | not of a trade                                                  |
+    | FUNDING        | `pay_at`, `total_usd` (+ received); `items`: JSON list with     |
+    |                | `base`, `trade`, `venue`, `amount`, `rate` (fraction of         |
+    |                | notional), `expected` (amount by the rate shown before)         |
+    | BOOKS_DIFFER   | `venue`, `off_usd` (+ the wallet has more), `wallet_usd`,       |
+    |                | `booked_usd` (since then), `since`                              |
     """
 
     PROGRESS = "progress"
@@ -89,6 +94,10 @@ class AlertKind(StrEnum):
     HALTED = "halted"
     """The bot itself stopped something; a person's halt is told as PAUSED."""
     HALT_OVER = "halt_over"
+    FUNDING = "funding"
+    """What one moment's payments brought."""
+    BOOKS_DIFFER = "books_differ"
+    """A wallet moved by something that we did not book."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,3 +112,5 @@ class Balance:
     free_usd: Decimal
     """What may still be used as margin."""
     at: datetime
+    wallet_usd: Decimal | None = None
+    """Equity without what open positions gained or lost; None if it is not told."""

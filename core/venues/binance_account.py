@@ -213,6 +213,7 @@ class BinanceAccount:
             equity_usd=Decimal(0) if row is None else needed(row, "marginBalance"),
             free_usd=Decimal(0) if row is None else needed(row, "availableBalance"),
             at=self._desk.clock.now(),
+            wallet_usd=Decimal(0) if row is None else needed(row, "walletBalance"),
         )
 
     async def payments(self, since: datetime) -> tuple[Payment, ...]:

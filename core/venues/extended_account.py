@@ -240,6 +240,7 @@ class ExtendedAccount:
             equity_usd=needed(answer, "data.equity"),
             free_usd=max(needed(answer, "data.availableForTrade"), Decimal(0)),
             at=self._desk.clock.now(),
+            wallet_usd=needed(answer, "data.balance"),
         )
 
     async def payments(self, since: datetime) -> tuple[Payment, ...]:

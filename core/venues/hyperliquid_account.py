@@ -217,11 +217,19 @@ class HyperliquidAccount:
             raise self._desk.nonsense(detail)
         equity = needed(answer, "marginSummary.accountValue")
         used = needed(answer, "marginSummary.totalMarginUsed")
+        gained = sum(
+            (
+                needed(row, "position.unrealizedPnl")
+                for row in rows_at(answer, "assetPositions")
+            ),
+            Decimal(0),
+        )
         return Balance(
             venue_id=self._desk.venue_id,
             equity_usd=equity,
             free_usd=max(equity - used, Decimal(0)),
             at=self._desk.clock.now(),
+            wallet_usd=equity - gained,
         )
 
     async def payments(self, since: datetime) -> tuple[Payment, ...]:

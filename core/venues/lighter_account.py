@@ -314,6 +314,7 @@ class LighterAccount:
             equity_usd=needed(row, "collateral") + gained,
             free_usd=max(needed(row, "available_balance"), Decimal(0)),
             at=self._desk.clock.now(),
+            wallet_usd=needed(row, "collateral"),
         )
 
     async def payments(self, since: datetime) -> tuple[Payment, ...]:

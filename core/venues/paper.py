@@ -239,12 +239,14 @@ class PaperVenue:
             VenueError: a held symbol shows neither a mark price nor a book.
         """
         prices = await self._held_prices()
-        worth = match.means(await self._read_or_fail(), prices)
+        state = await self._read_or_fail()
+        worth = match.means(state, prices)
         return Balance(
             venue_id=self.venue_id,
             equity_usd=worth.equity_usd,
             free_usd=worth.free_usd,
             at=self._clock.now(),
+            wallet_usd=state.wallet.balance_usd,
         )
 
     async def payments(self, since: datetime) -> tuple[Payment, ...]:

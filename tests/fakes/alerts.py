@@ -153,6 +153,37 @@ ALERT_FACTS: dict[AlertKind, dict[str, str]] = {
         "name": "HYPE",
         "quantity": "3.5",
     },
+    AlertKind.FUNDING: {
+        "pay_at": START.isoformat(),
+        "total_usd": "0.38",
+        "items": json.dumps(
+            [
+                {
+                    "base": "HYPE",
+                    "trade": "7f2",
+                    "venue": "hyperliquid",
+                    "amount": "0.40",
+                    "rate": "0.0008",
+                    "expected": "0.41",
+                },
+                {
+                    "base": "HYPE",
+                    "trade": "7f2",
+                    "venue": "binance",
+                    "amount": "-0.02",
+                    "rate": "0.00004",
+                    "expected": "-0.02",
+                },
+            ]
+        ),
+    },
+    AlertKind.BOOKS_DIFFER: {
+        "venue": "binance",
+        "off_usd": "250",
+        "wallet_usd": "5250.10",
+        "booked_usd": "0.10",
+        "since": START.isoformat(),
+    },
     AlertKind.PAUSED: {"reason": "Telegram does not answer", "advice": "Look."},
     AlertKind.HALTED: {
         **_HALT,

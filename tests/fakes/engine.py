@@ -45,6 +45,7 @@ from core.model.units import (
 from core.model.venue import Acknowledgement, ClientIdFormat, VenueRules
 from core.model.why import Explanation, PairVerdict, VenueVerdict
 from core.preferences import PreferenceBook
+from tests.fakes.ledger import ScriptedBooks, closed_entry, open_entry
 from tests.fakes.memory import FakePreferences
 from tests.fakes.objects import ALL_VENUES, BINANCE, HYPERLIQUID, LIGHTER, snapshot
 from tests.fakes.runtime import START, FakeClock
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from core.bookkeeping import Bookkeeper
     from core.model.market import FundingSnapshot
     from core.model.position import ForeignPosition
     from core.model.units import (
@@ -339,6 +341,9 @@ class ScriptedEngine(Engine):
     said: list[tuple[TradeId, str]] = field(default_factory=list)
     """What owners said of pairs in trouble."""
     preferences: PreferenceBook = field(init=False)
+    books: Bookkeeper = field(
+        default_factory=lambda: ScriptedBooks(open_entry(), closed_entry())
+    )
     started_at: datetime = START - timedelta(hours=1)
     scans: int = 0
     refreshes: int = 0
