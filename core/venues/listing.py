@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from core.venues.fields import Row
 
 _PREFIX: Final = re.compile(r"(1(?:000){1,2}|10{4,5})(\D.*)")
-_MILLION: Final = re.compile(r"1M([A-Z]{2,}.*)")
+# at least three letters: 1MIL is a token of its own
+_MILLION: Final = re.compile(r"1M([A-Z]{3,}.*)")
 _KILO: Final = re.compile(r"k([A-Z].*)")
 _SUFFIX: Final = re.compile(r"([A-Z]{2,})(1(?:000){1,2}|10{4,5})")
 

@@ -47,6 +47,10 @@ class Asset:
     flips: bool = False
     """Whether those extras change sign every day or so."""
     multiplier: int = 1
+    factors: dict[str, int] = field(default_factory=dict)
+    """Multiplier per venue letter where it is another one."""
+    names: dict[str, str] = field(default_factory=dict)
+    """Raw name per venue letter where the venue does not follow its own rule."""
     interval_h: int = 8
     """Hours between payments on Binance; the others pay hourly."""
     in_funding_info: bool = False
@@ -134,6 +138,23 @@ ASSETS: Final = (
     Asset("FTM", 0.702, "0.4", "bh", {"b": -300},
           statuses={"b": "SETTLING", "h": "delisted"}),
     Asset("POL", 0.139, "55", "bhl", {"l": 90}, statuses={"l": "inactive"}),
+    # One token, two names, two factors: every form that venues have for it.
+    Asset("SHIB", 0.00892, "210", "bhe", multiplier=1000, names={"e": "SHIB1000"}),
+    Asset("BABYDOGE", 1.214, "24", "be", multiplier=1_000_000,
+          factors={"e": 1000}, names={"b": "1MBABYDOGE", "e": "1000BABYDOGE"}),
+    Asset("MOG", 0.3624, "38", "bl", multiplier=1_000_000,
+          factors={"l": 1000}, names={"b": "1000000MOG"}),
+    Asset("SATS", 0.0002543, "29", "bl", multiplier=1000,
+          factors={"l": 10_000}, names={"l": "10000SATS"}),
+    Asset("TOSHI", 0.7231, "31", "be", multiplier=1000, factors={"e": 1}),
+    # Names that only look as if they carried a factor.
+    Asset("1INCH", 0.1832, "44", "bh"),
+    Asset("0G", 1.284, "36", "bl"),
+    Asset("4", 0.0913, "27", "bl"),
+    Asset("KAS", 0.0528, "52", "bh"),
+    # 1000CAT is a thousand cats; the other venue's CAT is another animal.
+    Asset("CAT", 0.00714, "22", "be", multiplier=1000, factors={"e": 1},
+          prices={"e": 2.317}),
     Asset("STRK", 0.118, "48", "bhe", {"e": -95}, statuses={"e": "REDUCE_ONLY"}),
 )  # fmt: skip
 
@@ -151,9 +172,21 @@ def _decimals_for_size(price: float, venue: str) -> int:
 
 
 def _raw_name(token: Asset, venue: str) -> str:
-    if token.multiplier == 1:
-        return token.name
+    stated, factor = token.names.get(venue[0]), _factor(token, venue)
+    if stated is not None or factor == 1:
+        return stated or token.name
     return f"k{token.name}" if venue == "hyperliquid" else f"1000{token.name}"
+
+
+def _factor(token: Asset, venue: str) -> int:
+    return token.factors.get(venue[0], token.multiplier)
+
+
+def _listed_price(token: Asset, venue: str) -> float:
+    stated = token.prices.get(venue[0])
+    if stated is not None:
+        return stated
+    return token.price / token.multiplier * _factor(token, venue)
 
 
 def _symbol(raw: str, venue: str) -> str:
@@ -171,7 +204,7 @@ def _volume(token: Asset, letter: str) -> Decimal | None:
 def instrument_of(token: Asset, venue: str, number: int) -> Instrument:
     """Return how a venue lists a token under its own naming rule."""
     letter = venue[0]
-    price = token.prices.get(letter, token.price)
+    price = _listed_price(token, venue)
     raw = _raw_name(token, venue)
     binance = venue == "binance"
     return Instrument(
@@ -179,7 +212,7 @@ def instrument_of(token: Asset, venue: str, number: int) -> Instrument:
         venue=venue,
         raw=raw,
         symbol_raw=_symbol(raw, venue),
-        multiplier=token.multiplier,
+        multiplier=_factor(token, venue),
         price=price,
         price_decimals=min(
             MOST_DECIMALS,

@@ -146,7 +146,7 @@ async def test_the_matrix_and_the_order_of_a_scan_are_true(tmp_path: Path) -> No
     )
     reasons = Counter(each["reason"] for each in scan["skipped"])
     assert set(reasons) <= KNOWN_REASONS
-    assert reasons["price_mismatch"] == 1
+    assert reasons["price_mismatch"] == 2
     assert [v["ok"] for v in scan["venues"]] == [True] * 4
     assert datetime.fromisoformat(scan["at"]).tzinfo is not None
 

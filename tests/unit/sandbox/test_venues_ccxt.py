@@ -202,10 +202,13 @@ async def test_every_live_book_is_uncrossed_and_stands_around_the_mark(
         for one in box.world.instruments(venue):
             if one.symbol_raw not in marks:
                 continue
+            # a token may be called 4, and another be the fourth of the list
+            is_numbered = venue in {"hyperliquid", "lighter"}
+            market_id = str(one.number) if is_numbered else one.symbol_raw
             symbol = next(
                 row["symbol"]
                 for row in client.markets.values()
-                if row["id"] in {one.symbol_raw, str(one.number)}
+                if row["id"] == market_id
             )
             book = await client.fetch_order_book(symbol)
             mark = float(marks[one.symbol_raw])

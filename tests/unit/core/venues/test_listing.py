@@ -27,9 +27,30 @@ from tests.unit.core.venues.rows import instrument, market
         ("10000X", "X", 10_000),
         ("1MBABYDOGE", "BABYDOGE", 1_000_000),
         ("SHIB1000", "SHIB", 1000),
+        ("10000SATS", "SATS", 10_000),
+        ("1000X", "X", 1000),
+        ("1000CAT", "CAT", 1000),
+        ("PEPE1000000", "PEPE", 1_000_000),
+        ("kBONK", "BONK", 1000),
+        ("1000币安人生", "币安人生", 1000),
         ("kPEPE", "PEPE", 1000),
         ("KAITO", "KAITO", 1),
         ("KPEPE", "KPEPE", 1),
+        ("KAS", "KAS", 1),
+        ("k", "K", 1),
+        ("kaito", "KAITO", 1),
+        ("1MIL", "1MIL", 1),
+        ("1M", "1M", 1),
+        ("1CAT", "1CAT", 1),
+        ("10SET", "10SET", 1),
+        ("100X", "100X", 1),
+        ("00", "00", 1),
+        ("0X0", "0X0", 1),
+        ("4CHAN", "4CHAN", 1),
+        ("404", "404", 1),
+        ("X1000", "X1000", 1),
+        ("10000000MOG", "10000000MOG", 1),
+        ("SPX500", "SPX500", 1),
         ("1INCH", "1INCH", 1),
         ("0G", "0G", 1),
         ("2Z", "2Z", 1),
@@ -47,6 +68,27 @@ from tests.unit.core.venues.rows import instrument, market
 def test_raw_names_carry_the_multiplier(raw: str, base: str, multiplier: int) -> None:
     """KPEPE, kPEPE and 1000PEPE would pair wrongly, or never, by ccxt's names."""
     assert listing.split_name(raw) == (base, Decimal(multiplier))
+
+
+@pytest.mark.parametrize(
+    ("renamed", "raw", "base", "multiplier"),
+    [
+        ("APTOSLAUNCHTOKEN", "ALT", "ALT", 1),
+        ("OMNICAT", "OMNI", "OMNI", 1),
+        ("KALT", "kALT", "ALT", 1000),
+    ],
+)
+def test_names_that_the_client_library_changes_are_taken_from_the_venue(
+    renamed: str, raw: str, base: str, multiplier: int
+) -> None:
+    """A library that calls ALT something else on one venue breaks the join."""
+    row = market(base=renamed, baseId=raw, symbol=f"{renamed}/USDT:USDT")
+
+    found = listing.read_market(BINANCE, row)
+
+    assert isinstance(found, Instrument)
+    assert (found.base, found.multiplier) == (base, Decimal(multiplier))
+    assert found.symbol == f"{renamed}/USDT:USDT"
 
 
 # --- instruments ----------------------------------------------------------------------
