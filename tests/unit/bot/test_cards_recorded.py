@@ -48,7 +48,11 @@ async def _market() -> Chat:
     for one in (*ours.snapshots, *theirs.snapshots):
         sides.setdefault(one.instrument.base, []).append(one)
     pairs = [
-        Opportunity(base, *sorted(both, key=lambda one: one.rate.per_hour))
+        Opportunity(
+            base,
+            min(both, key=lambda one: one.rate.per_hour),
+            max(both, key=lambda one: one.rate.per_hour),
+        )
         for base, both in sides.items()
         if len(both) == 2
     ]
