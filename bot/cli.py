@@ -16,6 +16,7 @@ import stat
 import sys
 from contextlib import nullcontext
 from datetime import timedelta
+from decimal import Context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from bot.settings import Settings
     from core.engine import Engine
+    from core.model.estimate import LegEstimate, NetEstimate
     from core.model.instrument import TokenRow
     from core.model.market import FundingSnapshot
     from core.model.opportunity import Opportunity, ScanResult
@@ -283,6 +285,7 @@ def scan_object(result: ScanResult) -> dict[str, Any]:
                 "short": _leg(each.short),
                 "spread_hourly": _exact(each.spread_per_hour),
                 "apr": _exact(each.gross_apr),
+                **_net(each),
             }
             for rank, each in enumerate(result.opportunities, start=1)
         ],
@@ -291,6 +294,82 @@ def scan_object(result: ScanResult) -> dict[str, Any]:
             for each in result.skips
         ],
     }
+
+
+def _net(each: Opportunity) -> dict[str, Any]:
+    """Return what the pair brings at the usual size; all null where it is not priced.
+
+    Money is in USD and positive when received, costs are positive when paid.
+    """
+    found, refusal = each.estimate, each.refusal
+    told: dict[str, Any] = dict.fromkeys(_NET_KEYS)
+    if found is not None:
+        even = found.break_even
+        told = {
+            "size_usd": _exact(found.size_usd),
+            "quantity": _exact(found.quantity_base),
+            "hold_h": _exact(hours_of(found.hold)),
+            "net_usd": _rounded(found.net_usd),
+            "blended_net_usd": _rounded(found.blended_net_usd),
+            "funding_usd": _rounded(found.funding_usd),
+            "cost_usd": _rounded(found.cost_usd),
+            "cost": _rounded(found.cost),
+            "fees_usd": _rounded(found.fees_usd),
+            "entry_basis_usd": _rounded(found.entry_basis_usd),
+            "exit_basis_usd": _rounded(found.exit_basis_usd),
+            "break_even_h": _hours(even.smooth),
+            "break_even_payments": even.payments,
+            "break_even_after_h": _hours(even.after),
+            "net_apr": _rounded(found.net_apr),
+            "margin_usd": _rounded(found.margin_usd),
+            "return_on_margin": _rounded(found.return_on_margin),
+            "fee_source": found.fee_source.value,
+            "legs": {
+                "long": _leg_net(found.long, found),
+                "short": _leg_net(found.short, found),
+            },
+        }
+    return {
+        **told,
+        "unpriced": each.unpriced,
+        "refusal": None
+        if refusal is None
+        else {"reason": refusal.reason.value, "detail": refusal.detail},
+    }
+
+
+_PRICES: Final = Context(prec=12)
+"""Digits of an average price."""
+_NET_KEYS: Final = (
+    *("size_usd", "quantity", "hold_h", "net_usd", "blended_net_usd", "funding_usd"),
+    *("cost_usd", "cost", "fees_usd", "entry_basis_usd", "exit_basis_usd"),
+    *("break_even_h", "break_even_payments", "break_even_after_h", "net_apr"),
+    *("margin_usd", "return_on_margin", "fee_source", "legs"),
+)
+
+
+def _leg_net(leg: LegEstimate, whole: NetEstimate) -> dict[str, Any]:
+    """Return one leg's part; prices are per base unit, not per listed unit."""
+    return {
+        "entry_price": _exact(_PRICES.plus(leg.entry_price)),
+        "exit_price": _exact(_PRICES.plus(leg.exit_price)),
+        "taker_fee": _exact(leg.fee.rate),
+        "fee_source": leg.fee.source.value,
+        "fees_usd": _rounded(leg.fees_usd),
+        "payments": leg.payments,
+        "funding_usd": _rounded(leg.funding_usd),
+        "liquidation_distance": _rounded(leg.liquidation_distance),
+        "book_age_s": f"{(whole.priced_at - leg.book_at).total_seconds():.3f}",
+    }
+
+
+def _rounded(value: Decimal | None) -> str | None:
+    """Write a quotient to eight places: what it is exact in ends long before."""
+    return None if value is None else _exact(round(value, 8))
+
+
+def _hours(duration: timedelta | None) -> str | None:
+    return None if duration is None else _rounded(hours_of(duration))
 
 
 def _leg(snapshot: FundingSnapshot) -> dict[str, str | None]:
@@ -340,7 +419,9 @@ def print_scan(result: ScanResult, console: Console, *, period_h: int) -> None:
     console.print(_matrix_table(result.matrix))
     if result.opportunities:
         console.print(_ranking_table(result.opportunities, period_h))
-        console.print("* of the thinner side; ? where a venue does not tell")
+        console.print(
+            "* of the thinner side; ? where a venue does not tell or no book was read"
+        )
     else:
         console.print("No spread is above the threshold now.")
     counts: dict[str, int] = {}
@@ -378,8 +459,14 @@ def _matrix_table(rows: Sequence[TokenRow]) -> Table:
 
 
 def _ranking_table(opportunities: Sequence[Opportunity], period_h: int) -> Table:
-    table = Table("#", "Token", "Long", "Short", title="Best spreads, before any cost")
-    for header in (f"Spread %/{period_h}h", "APR %", "Day volume*"):
+    first = next((one.estimate for one in opportunities if one.estimate), None)
+    title = "Best spreads, before any cost"
+    if first is not None:
+        hold = f"{hours_of(first.hold).normalize():f} h"
+        title = f"Best by net over {hold} at ${first.size_usd:,.0f} per leg"
+    table = Table("#", "Token", "Long", "Short", title=title)
+    heads = (f"Gross %/{period_h}h", "APR %", "Net $", "Even after h", "Day volume*")
+    for header in heads:
         table.add_column(header, justify="right")
     for rank, each in enumerate(opportunities, start=1):
         table.add_row(
@@ -389,9 +476,18 @@ def _ranking_table(opportunities: Sequence[Opportunity], period_h: int) -> Table
             each.short.instrument.venue_id,
             f"{each.spread_per_hour * period_h * 100:.4f}",
             f"{each.gross_apr * 100:.1f}",
+            "?" if each.estimate is None else f"{each.estimate.net_usd:+.2f}",
+            _even_after(each),
             _thinner(each),
         )
     return table
+
+
+def _even_after(each: Opportunity) -> str:
+    if each.estimate is None:
+        return "?"
+    smooth = each.estimate.break_even.smooth
+    return "never" if smooth is None else f"{hours_of(smooth):.1f}"
 
 
 def _thinner(each: Opportunity) -> str:

@@ -164,6 +164,12 @@ class Engine:
             venues=frozenset(effective.venues),
             bases=effective.bases,
         )
+        if scanner.appraisal is not None:
+            scanner.appraisal.terms = replace(
+                scanner.appraisal.terms,
+                size_usd=effective.size_usd,
+                leverage=effective.leverage,
+            )
         limits.caps = Caps(
             max_open_trades=int(effective.number(Key.MAX_OPEN_TRADES)),
             max_trade_usd=effective.number(Key.MAX_TRADE_USD),

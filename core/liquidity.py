@@ -11,14 +11,13 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from core.economics import PairPrices, round_trip_cost
+from core.economics import PairPrices
 from core.model.units import LegSide, OrderSide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from core.economics import PairCost
     from core.model.market import BookLevel, OrderBook
 
 ZERO = Decimal(0)
@@ -138,18 +137,6 @@ def limit_price(book: OrderBook, side: OrderSide, slip: Decimal) -> Decimal | No
         return None
     limit = slip_limit(levels[0].price, side, slip)
     return book.instrument.round_limit(limit, side)
-
-
-def pair_cost(
-    books: PairBooks, quantity_base: Decimal, *, long_fee: Decimal, short_fee: Decimal
-) -> PairCost | None:
-    """Return fees and basis of one way in and out, None when a book cannot fill it."""
-    prices = pair_prices(books, quantity_base)
-    if prices is None:
-        return None
-    return round_trip_cost(
-        prices, quantity_base, long_fee=long_fee, short_fee=short_fee
-    )
 
 
 def _taken(

@@ -3,7 +3,7 @@
 Per token: long the lowest hourly rate, short the highest, among instruments that are
 liquid and whose unit prices agree. The spread is signed and never made positive.
 
-Each gate is one function that returns the skip it ends in, or None; the three tables
+Each gate is one function that returns the skip it ends in, or None; the four tables
 below name them in the order they are asked. Ranking, quotes and `/why` walk the same
 tables, so a gate that is added here is heard of everywhere.
 """
@@ -11,16 +11,18 @@ tables, so a gate that is added here is heard of everywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
 from itertools import permutations
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.model.instrument import TokenStatus
 from core.model.opportunity import Opportunity, Skip, SkipReason, prices_agree
 from core.model.stablecoin import UNMEASURED
+from core.model.units import hours_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from decimal import Decimal
 
     from core.model.instrument import Instrument, TokenRow
     from core.model.market import FundingSnapshot
@@ -33,7 +35,9 @@ __all__ = [
     "chosen_pair",
     "judge",
     "match_refusal",
+    "net_refusal",
     "pair_refusal",
+    "pairs_of",
     "prices_agree",
     "rank",
     "row_refusal",
@@ -60,6 +64,11 @@ class Gates:
     """As of the last scan; prices are compared in one currency."""
     max_stablecoin_gap: Decimal | None = None
     """Legs of two stablecoins farther apart than this are no pair; None allows all."""
+    min_net: Decimal = Decimal("0.0005")
+    """Of one leg's notional over the planned hold; less is entered by hand only."""
+    max_break_even: timedelta = timedelta(hours=24)
+    max_break_even_payments: int = 8
+    """Of the leg that is paid more rarely."""
 
 
 if TYPE_CHECKING:
@@ -117,6 +126,20 @@ def chosen_pair(
     return match_refusal(pair, gates) or pair
 
 
+def pairs_of(
+    snapshots: Sequence[FundingSnapshot], gates: Gates
+) -> tuple[Opportunity, ...]:
+    """Return every pair of one token that passes every gate, widest first."""
+    usable, _ = _usable(snapshots, gates)
+    made = (
+        Opportunity(long.instrument.base, long, short)
+        for long, short in permutations(usable, 2)
+        if short.rate.per_hour > long.rate.per_hour
+    )
+    passed = (each for each in made if pair_refusal(each, gates) is None)
+    return tuple(sorted(passed, key=_widest_first))
+
+
 # --- gates ----------------------------------------------------------------------------
 
 
@@ -137,6 +160,11 @@ def match_refusal(pair: Opportunity, gates: Gates) -> Skip | None:
 def pair_refusal(pair: Opportunity, gates: Gates) -> Skip | None:
     """Return the first gate that a pair of usable sides fails, None if it passes."""
     return match_refusal(pair, gates) or _first(WORTH_GATES, pair, gates)
+
+
+def net_refusal(pair: Opportunity, gates: Gates) -> Skip | None:
+    """Return why a priced pair is shown but entered only by a person's own choice."""
+    return _first(NET_GATES, pair, gates)
 
 
 def _first(table: Sequence[PairGate], pair: Opportunity, gates: Gates) -> Skip | None:
@@ -221,6 +249,43 @@ def _pays_enough(pair: Opportunity, gates: Gates) -> Skip | None:
     )
 
 
+def _net_is_enough(pair: Opportunity, gates: Gates) -> Skip | None:
+    estimate = pair.estimate
+    if estimate is None:
+        return None
+    least = gates.min_net * estimate.notional_usd
+    hours = f"{hours_of(estimate.hold).normalize():f} h"
+    expected = {f"over {hours}": estimate.net_usd}
+    if estimate.blended_net_usd is not None:
+        name = f"over {hours} if the spread returns to its mean"
+        expected[name] = estimate.blended_net_usd
+    for name, net in expected.items():
+        if net < least:
+            places = 4 if round(net, 2) == round(least, 2) else 2
+            detail = f"{net:+.{places}f} USD net {name}, {least:.{places}f} USD wanted"
+            reason = SkipReason.BELOW_MIN_NET
+            return Skip(pair.base, reason, detail, between=venues_of(pair))
+    return None
+
+
+def _breaks_even_in_time(pair: Opportunity, gates: Gates) -> Skip | None:
+    if pair.estimate is None:
+        return None
+    found = pair.estimate.break_even
+    if found.smooth is None or found.after is None:
+        detail = "its costs are never earned"
+    elif found.smooth > gates.max_break_even:
+        most = hours_of(gates.max_break_even)
+        detail = f"even after {hours_of(found.smooth):.1f} h, at most {most:f} h wanted"
+    elif (found.payments or 0) > gates.max_break_even_payments:
+        limit = gates.max_break_even_payments
+        detail = f"even after {found.payments} payments, at most {limit} wanted"
+    else:
+        return None
+    reason = SkipReason.LATE_BREAK_EVEN
+    return Skip(pair.base, reason, detail, between=venues_of(pair))
+
+
 SIDE_GATES: tuple[SideGate, ...] = (
     _is_wanted,
     _unit_is_trusted,
@@ -233,6 +298,8 @@ MATCH_GATES: tuple[PairGate, ...] = (_is_one_asset, _stablecoins_are_near)
 """What makes two usable sides a pair; also one that a person names passes them."""
 WORTH_GATES: tuple[PairGate, ...] = (_pays_enough,)
 """What makes a pair worth a line in the ranking."""
+NET_GATES: tuple[PairGate, ...] = (_net_is_enough, _breaks_even_in_time)
+"""What a priced pair must bring; one that fails stays visible, with the reason."""
 
 
 # --- search ---------------------------------------------------------------------------

@@ -257,6 +257,18 @@ class TradingVenue(OrderGateway, OrderLookup, AccountReader, Protocol):
     """All three for one account, as live and paper adapters offer them."""
 
 
+class TakerFees(Protocol):
+    """A venue's word on what our account pays."""
+
+    async def taker_fee(self, instrument: Instrument) -> Decimal:
+        """Read the account's own fee as a fraction of notional.
+
+        Raises:
+            VenueError: no answer.
+        """
+        ...
+
+
 class AccountInspector(Protocol):
     """What is looked at before an account may trade for real."""
 

@@ -46,8 +46,10 @@ from core.model.opportunity import Opportunity
 from core.model.plan import OpenPlan, PlanState, StoredPlan
 from core.model.trade import Trade, TradeLeg, TradeState, advance_trade
 from core.model.units import Nonce, PlanId, TradeId
-from core.opportunities import chosen_pair
+from core.opportunities import chosen_pair, net_refusal
 from core.planning import (
+    Holding,
+    Tariff,
     build_close_plan,
     build_open_plan,
     margin_needed,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from core.execution import Execution
+    from core.fees import Fees
     from core.limits import Limits
     from core.model.control import Halt
     from core.model.instrument import Instrument, TokenRow
@@ -82,6 +85,8 @@ if TYPE_CHECKING:
 CLOSE_TTL = timedelta(seconds=120)
 READ_LIMIT = timedelta(seconds=5)
 """All reads of one quote together."""
+OTHER_HOLDS = (timedelta(hours=8), timedelta(hours=24), timedelta(hours=72))
+"""What a confirm card shows beside the planned hold."""
 MOST_BOOK_READS = 10
 """How many pairs "Enter best" prices before it gives up."""
 
@@ -125,14 +130,10 @@ class Quoting(Protocol):
         """Return how long a confirm card can be tapped."""
         ...
 
-
-@dataclass(frozen=True, slots=True)
-class QuoteRules:
-    """What quotes are made with unless a person says otherwise."""
-
-    size_usd: Decimal
-    leverage: Decimal
-    ttl: timedelta
+    @property
+    def hold(self) -> timedelta:
+        """Return how long a pair is meant to be held."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +148,7 @@ class QuoteParts:
     trades: Trades
     halts: Halts
     limits: Limits
+    fees: Fees
     execution: Execution
     clock: Clock
     ids: Ids
@@ -201,6 +203,8 @@ class Quotes:
             why = self._too_dear(pair, balances, size_usd)
             if judged is None:
                 why = _details(skips)
+            if why is None:
+                why = _too_little(pair, ranked.unpriced)
             if why is None and reads >= MOST_BOOK_READS:
                 break
             if why is None:
@@ -208,6 +212,7 @@ class Quotes:
                 try:
                     await self._check_entry(pair, person)
                     body = await self._price_open(pair, size_usd)
+                    self._check_net(pair, body)
                 except CoreError as error:
                     why = str(error)
                 else:
@@ -325,18 +330,32 @@ class Quotes:
         self, pair: Opportunity, size_usd: Decimal | None
     ) -> OpenPlan:
         long, short = pair.long.instrument, pair.short.instrument
-        books, balances = await asyncio.gather(
+        books, balances, _ = await asyncio.gather(
             self._pair_books(long, short),
             self._balances((long.venue_id, short.venue_id)),
+            self._parts.fees.learn((long, short)),
         )
+        quoting = self._parts.quoting
         return build_open_plan(
             pair,
             books,
-            rules=self._parts.rules,
+            tariff=Tariff(self._parts.rules, self._parts.fees.of_pair(long, short)),
             balances=balances,
-            size_usd=size_usd or self._parts.quoting.size_usd,
-            leverage=self._parts.quoting.leverage,
+            holding=Holding(
+                entry=self._parts.clock.now(),
+                hold=quoting.hold,
+                size_usd=size_usd or quoting.size_usd,
+                leverage=quoting.leverage,
+                others=OTHER_HOLDS,
+            ),
         )
+
+    def _check_net(self, pair: Opportunity, body: OpenPlan) -> None:
+        """Refuse what no longer brings enough at the books of this moment."""
+        now = replace(pair, estimate=body.estimate)
+        refusal = net_refusal(now, self._parts.scanner.gates)
+        if refusal is not None:
+            raise NoPairError(pair.base, refusal.detail)
 
     def _too_dear(
         self,
@@ -355,7 +374,7 @@ class Quotes:
             needed = margin_needed(
                 size_usd or self._parts.quoting.size_usd,
                 self._parts.quoting.leverage,
-                self._parts.rules[venue_id].taker_fee,
+                self._parts.fees.of(side.instrument).rate,
             )
             if balance.free_usd < needed:
                 return str(MarginError(venue_id, balance.free_usd, needed))
@@ -554,6 +573,13 @@ class Quotes:
             what=f"confirmed {verb}",
             detail=f"trade={trade.trade_id} plan={plan.plan_id} base={trade.base}",
         )
+
+
+def _too_little(pair: Opportunity, unpriced: str | None) -> str | None:
+    """Return why "Enter best" passes over a pair that a person may still choose."""
+    if pair.estimate is None:
+        return unpriced
+    return None if pair.refusal is None else pair.refusal.detail
 
 
 def _refuse_if_halted(halt: Halt | None, person: Person) -> None:

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.errors import VenueError
 from core.model.instrument import AbsenceReason
 from core.model.opportunity import ScanResult, Skip, SkipReason
 from core.model.units import Base
-from core.opportunities import judge, rank
+from core.opportunities import judge, pair_refusal, rank, venues_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
     from decimal import Decimal
 
+    from core.appraisal import Appraisal
     from core.availability import AvailabilityCache
     from core.model.instrument import Availability, Instrument
     from core.model.market import FundingSnapshot
@@ -47,7 +49,10 @@ class Scanner:
         gates: Gates,
         clock: Clock,
         nursery: Nursery,
+        appraisal: Appraisal | None = None,
     ) -> None:
+        """Take the parts; without an appraisal the ranking stays by gross spread."""
+        self.appraisal = appraisal
         self.availability = availability
         self.rates = rates
         self.gates = gates
@@ -90,7 +95,24 @@ class Scanner:
         if row is None:
             return None, ()
         known = self._fresh(latest.snapshots.get(base, ()))
-        return judge(row, known, self.gates)
+        widest, skips = judge(row, known, self.gates)
+        if widest is None:
+            return None, skips
+        return self._best_on_net(latest, known) or widest, skips
+
+    def _best_on_net(
+        self, latest: ScanResult, known: Sequence[FundingSnapshot]
+    ) -> Opportunity | None:
+        """Return the pair of a token that was priced best, on the rates of now."""
+        sides = {each.instrument.venue_id: each for each in known}
+        for pair in latest.pairs.get(known[0].instrument.base, ()):
+            long, short = (sides.get(venue_id) for venue_id in venues_of(pair))
+            if pair.estimate is None or long is None or short is None:
+                continue
+            renewed = replace(pair, long=long, short=short)
+            if pair_refusal(renewed, self.gates) is None:
+                return renewed
+        return None
 
     def sides(self, base: Base) -> dict[VenueId, FundingSnapshot]:
         """Return one token's fresh rates by venue, as ranking sees them."""
@@ -189,9 +211,11 @@ class Scanner:
             snapshots=by_base,
             troubles=view.troubles,
         )
-        self._latest = result
-        self._took = result.at - begun
         _log_best(opportunities)
+        if self.appraisal is not None:
+            result = await self.appraisal.appraise(result, self.gates)
+        self._latest = result
+        self._took = self._clock.now() - begun
         return result
 
     def _left_out(self, availability: Availability) -> tuple[Skip, ...]:

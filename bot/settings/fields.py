@@ -218,6 +218,31 @@ class Settings(BaseSettings):
         "Smallest spread worth a message of its own; /alerts changes it in chat.",
         "write a fraction per hour, for example 0.0001",
     )
+    planned_hold_h: Annotated[int, Field(ge=1, le=720)] = _setting(
+        24,
+        "Hours for which a pair is meant to be held: net and ranking count with them.",
+        "write whole hours from 1 to 720",
+    )
+    net_top_k: Annotated[int, Field(ge=0, le=100)] = _setting(
+        20,
+        "Tokens whose order books each scan reads to rank them by net; 0 for none.",
+        "write a whole number from 0 to 100",
+    )
+    min_net: Annotated[Decimal, Field(ge=-1, le=1)] = _setting(
+        Decimal("0.0005"),
+        "Least net over the planned hold, as a fraction of a leg (0.0005 = 0.05 %).",
+        "write a fraction of a leg, for example 0.0005",
+    )
+    max_break_even_h: Annotated[int, Field(ge=1, le=8760)] = _setting(
+        24,
+        "Most hours until the costs of a pair are earned; later ones are marked.",
+        "write whole hours from 1 to 8760",
+    )
+    max_break_even_payments: Annotated[int, Field(ge=1, le=10000)] = _setting(
+        8,
+        "Most payments of the slower leg until then.",
+        "write a whole number from 1 to 10000",
+    )
     position_size_usd: Annotated[Decimal, Field(gt=0)] = _setting(
         Decimal(500), "Size of each leg in USD.", _USD_HINT
     )
@@ -337,6 +362,11 @@ class Settings(BaseSettings):
     def history_kept(self) -> timedelta:
         """Return how long every scan is kept."""
         return timedelta(days=self.history_days)
+
+    @property
+    def planned_hold(self) -> timedelta:
+        """Return how long a pair is meant to be held."""
+        return timedelta(hours=self.planned_hold_h)
 
     @property
     def quote_ttl(self) -> timedelta:

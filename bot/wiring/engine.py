@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bot.checkup.findings import Level
 from bot.checkup.questions import Subjects, examine_accounts
 from bot.wiring.accounts import NO_KEYS, Keyless, live_venues, paper_venues
-from bot.wiring.looking import open_readers, scanner_over
+from bot.wiring.looking import Looking, fees_over, open_readers, scanner_over
 from bot.wiring.preferences import LiveQuoting, host_values
 from core.alerts import SpreadWatch
 from core.bookkeeping import Bookkeeper
@@ -162,10 +162,11 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
     settings, journal, clock = ground.settings, ground.journal, ground.clock
     monitor = VenueMonitor(settings.venue_ids, clock)
     store = SqliteAvailability(ground.database)
-    scanner = scanner_over(
-        settings, ground.readers, monitor, store, clock, ground.nursery
-    )
+    fees = fees_over(ground.readers, clock)
+    look = Looking(ground.readers, monitor, fees, clock, ground.nursery)
+    scanner = scanner_over(settings, look, store)
     accounts = await _accounts(ground, scanner)
+    fees.accounts = accounts.live
     book = PreferenceBook(
         store=SqlitePreferences(ground.database),
         clock=clock,
@@ -197,10 +198,11 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
             trades=journal,
             halts=journal,
             limits=limits,
+            fees=fees,
             execution=execution,
             clock=clock,
             ids=ground.ids,
-            quoting=LiveQuoting(book, settings.quote_ttl),
+            quoting=LiveQuoting(book, settings.quote_ttl, settings.planned_hold),
         )
     )
     memory, history = SqliteAlertMemory(ground.database), _history(ground)

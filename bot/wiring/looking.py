@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bot.checkup.findings import Finding, Level
 from bot.checkup.questions import Subjects, examine
 from bot.messenger import open_bot
 from bot.wiring.accounts import live_venues
+from core.appraisal import Appraisal, BookShelf, Terms, books_per_minute
 from core.availability import AvailabilityCache
+from core.fees import Fees
 from core.health import VenueMonitor
 from core.model.units import Mode
 from core.opportunities import Gates
@@ -53,7 +57,25 @@ async def scanning(settings: Settings) -> AsyncIterator[Scanner]:
         readers = open_readers(settings, clock, stack)
         stack.push_async_callback(nursery.cancel)
         monitor = VenueMonitor(settings.venue_ids, clock)
-        yield scanner_over(settings, readers, monitor, _Forgetful(), clock, nursery)
+        look = Looking(readers, monitor, fees_over(readers, clock), clock, nursery)
+        yield scanner_over(settings, look, _Forgetful())
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """What a scanner looks through."""
+
+    readers: Mapping[VenueId, MarketReader]
+    monitor: VenueMonitor
+    fees: Fees
+    clock: Clock
+    nursery: Nursery
+
+
+def fees_over(readers: Mapping[VenueId, MarketReader], clock: Clock) -> Fees:
+    """Return the venues' published fees, until accounts say otherwise."""
+    rules = {venue_id: reader.rules for venue_id, reader in readers.items()}
+    return Fees(rules=rules, clock=clock)
 
 
 @asynccontextmanager
@@ -89,26 +111,22 @@ def open_readers(
 
 
 def scanner_over(
-    settings: Settings,
-    readers: Mapping[VenueId, MarketReader],
-    monitor: VenueMonitor,
-    store: AvailabilityStore,
-    clock: Clock,
-    nursery: Nursery,
+    settings: Settings, look: Looking, store: AvailabilityStore
 ) -> Scanner:
-    """Return a scanner over these readers."""
+    """Return a scanner over these readers, which prices the best of what it finds."""
+    readers, clock = look.readers, look.clock
     return Scanner(
         availability=AvailabilityCache(
             sources=readers,
             store=store,
             clock=clock,
-            monitor=monitor,
+            monitor=look.monitor,
             tokens=_tokens(settings),
         ),
         rates=Rates(
             sources=readers,
             clock=clock,
-            monitor=monitor,
+            monitor=look.monitor,
             probes=readers,
             max_age=settings.scan_interval * RATES_LIFE_IN_SCANS,
         ),
@@ -116,9 +134,37 @@ def scanner_over(
             min_spread_per_hour=settings.min_spread_hourly,
             min_volume_usd=settings.min_daily_volume_usd,
             allows_unknown_volume=settings.allow_unknown_volume,
+            min_net=settings.min_net,
+            max_break_even=timedelta(hours=settings.max_break_even_h),
+            max_break_even_payments=settings.max_break_even_payments,
         ),
         clock=clock,
-        nursery=nursery,
+        nursery=look.nursery,
+        appraisal=_appraisal(settings, look),
+    )
+
+
+def _appraisal(settings: Settings, look: Looking) -> Appraisal:
+    """Return what prices the best of a scan at the usual size."""
+    interval = settings.scan_interval
+    return Appraisal(
+        shelf=BookShelf(
+            sources=look.readers,
+            per_minute={
+                venue_id: books_per_minute(reader.requests_per_minute, interval)
+                for venue_id, reader in look.readers.items()
+            },
+            clock=look.clock,
+        ),
+        rules={venue_id: reader.rules for venue_id, reader in look.readers.items()},
+        fees=look.fees,
+        clock=look.clock,
+        terms=Terms(
+            size_usd=settings.position_size_usd,
+            leverage=Decimal(settings.leverage),
+            hold=settings.planned_hold,
+            top=settings.net_top_k,
+        ),
     )
 
 

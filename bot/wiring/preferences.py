@@ -48,6 +48,7 @@ class LiveQuoting:
 
     book: PreferenceBook
     ttl: timedelta
+    hold: timedelta
 
     @property
     def size_usd(self) -> Decimal:

@@ -42,6 +42,8 @@ class Instrument:
     max_quantity_base: Decimal | None = None
     min_notional_usd: Decimal | None = None
     max_leverage: Decimal | None = None
+    maintenance_margin: Decimal | None = None
+    """Margin a position must keep, as a fraction of notional; never told too low."""
 
     def listed_price(self, price: Decimal) -> Decimal:
         """Return the price per listed unit for a price per base unit."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from core.model.estimate import NetEstimate
 from core.model.instrument import Instrument
 from core.model.units import (
     Base,
@@ -53,6 +54,8 @@ class PlanLeg:
     free_usd: Decimal | None
     """Free margin of the venue before the trade."""
     book_at: datetime
+    rate_at: datetime | None = None
+    """When the rate was seen."""
 
     @property
     def notional_usd(self) -> Decimal:
@@ -90,6 +93,8 @@ class OpenPlan:
     """Entry plus mirrored exit basis from the books at this size; positive is paid."""
     bounds: Bounds
     has_unknown_volume: bool = False
+    estimate: NetEstimate | None = None
+    """What the usual hold, and a shorter and a longer one, are expected to bring."""
 
     @property
     def long(self) -> PlanLeg:

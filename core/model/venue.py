@@ -46,3 +46,5 @@ class VenueRules:
     """Fraction of notional, base tier."""
     funding_price: str
     """Price a payment is computed on: mark or oracle."""
+    accrues: bool = False
+    """Funding flows all the time instead of in payments."""

@@ -14,11 +14,18 @@ from core.planning.legs import (
     leg_order,
 )
 from core.planning.opening import (
-    allowed_leverage,
     build_open_plan,
     check_margin,
     entry_bounds,
     margin_needed,
+)
+from core.planning.pricing import (
+    Holding,
+    PricedPair,
+    Tariff,
+    allowed_leverage,
+    estimate_net,
+    price_pair,
 )
 from core.planning.quantity import (
     MIN_NOTIONALS,
@@ -31,6 +38,9 @@ __all__ = [
     "MAX_SLIP_FIRST",
     "MAX_SLIP_SECOND",
     "MIN_NOTIONALS",
+    "Holding",
+    "PricedPair",
+    "Tariff",
     "allowed_leverage",
     "build_close_plan",
     "build_open_plan",
@@ -38,9 +48,11 @@ __all__ = [
     "common_lot",
     "entry_bounds",
     "entry_side",
+    "estimate_net",
     "exit_side",
     "leg_order",
     "margin_needed",
     "plan_quantity",
+    "price_pair",
     "smallest_quantity",
 ]

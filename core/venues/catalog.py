@@ -62,6 +62,10 @@ class MarketFields:
     """(most, path): a price has at most `most` decimals less the number at the path."""
     margin_fraction: str | None = None
     """Smallest initial margin in 1/10000 where ccxt knows no leverage limit."""
+    maintenance: tuple[str, Decimal] | None = None
+    """(path, unit): margin that a position must keep, in parts of notional."""
+    maintenance_share: Decimal | None = None
+    """The same as a share of the initial margin at the highest leverage."""
     min_notional_usd: Decimal | None = None
     """Used where the list names none."""
 
@@ -200,6 +204,9 @@ BINANCE: Final = CatalogEntry(
                 frozenset({"CLOSE", "DELIVERED"}),
             ),
         ),
+        # One figure, 2.5, for every symbol; the first bracket of an account asks for as
+        # much or less (seen July 2026).
+        maintenance=("market.info.maintMarginPercent", Decimal("0.01")),
     ),
     rates=RateFields(
         rate="rate.info.lastFundingRate",
@@ -258,6 +265,8 @@ HYPERLIQUID: Final = CatalogEntry(
         price_digits=5,
         price_decimals=(6, "market.info.szDecimals"),
         min_notional_usd=Decimal(10),
+        # Half of the initial margin at the highest leverage (documented 2026).
+        maintenance_share=Decimal("0.5"),
     ),
     rates=RateFields(
         rate="rate.info.funding",
@@ -316,6 +325,7 @@ LIGHTER: Final = CatalogEntry(
             ),
         ),
         margin_fraction="market.info.min_initial_margin_fraction",
+        maintenance=("market.info.maintenance_margin_fraction", Decimal("0.0001")),
     ),
     rates=RateFields(
         rate="rate.info.rate",
@@ -372,6 +382,8 @@ EXTENDED: Final = CatalogEntry(
                 "market.info.status", AbsenceReason.PRE_MARKET, frozenset({"PRELISTED"})
             ),
         ),
+        # Not published; it cannot be above the initial margin at the highest leverage.
+        maintenance_share=Decimal(1),
     ),
     rates=RateFields(
         call="fetch_tickers",

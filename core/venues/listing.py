@@ -192,6 +192,7 @@ def _instrument(
         max_quantity_base=None if most is None else plain(most * scale),
         min_notional_usd=None if cost is None else plain(cost),
         max_leverage=_max_leverage(entry, market),
+        maintenance_margin=_maintenance(entry, market),
     )
 
 
@@ -212,3 +213,13 @@ def _max_leverage(entry: CatalogEntry, market: Row) -> Decimal | None:
         fraction = number_at({"market": market}, entry.market.margin_fraction)
         listed = 10_000 / fraction if fraction else None
     return None if listed is None else plain(listed)
+
+
+def _maintenance(entry: CatalogEntry, market: Row) -> Decimal | None:
+    """Return the margin a position must keep as a fraction, None if it is not told."""
+    if entry.market.maintenance is not None:
+        path, unit = entry.market.maintenance
+        told = number_at({"market": market}, path)
+        return plain(told * unit) if told else None
+    share, leverage = entry.market.maintenance_share, _max_leverage(entry, market)
+    return None if share is None or not leverage else share / leverage

@@ -113,6 +113,11 @@ class MarketReader:
         return self._entry.rules
 
     @property
+    def requests_per_minute(self) -> int:
+        """Return the venue's limit, in its own weights."""
+        return self._entry.requests_per_minute
+
+    @property
     def latency(self) -> timedelta | None:
         """Return how long the last finished request took, None before the first."""
         return self._session.latency

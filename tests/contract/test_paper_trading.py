@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.liquidity import PairBooks, limit_price
+from core.model.estimate import FeeSource, TakerFee
 from core.model.intent import OrderIntent, Purpose
 from core.model.opportunity import Opportunity
 from core.model.order import Accepted
@@ -30,7 +31,7 @@ from core.model.units import (
     UserId,
     VenueId,
 )
-from core.planning import build_open_plan, exit_side
+from core.planning import Holding, Tariff, build_open_plan, exit_side
 from core.positions import value_trade
 from core.venues.markets import open_markets
 from core.venues.paper import PaperVenue
@@ -205,6 +206,10 @@ async def test_a_position_is_opened_paid_for_and_closed_on_each_venue(
         assert await desk.paper.positions() == ()
 
 
+def _fee(desk: Desk) -> TakerFee:
+    return TakerFee(desk.reader.rules.taker_fee, FeeSource.CATALOG)
+
+
 async def test_what_the_venues_say_we_earned_is_what_the_position_shows(
     tmp_path: Path,
 ) -> None:
@@ -218,12 +223,16 @@ async def test_what_the_venues_say_we_earned_is_what_the_position_shows(
         plan = build_open_plan(
             Opportunity(Base("PEPE"), long.snapshot, short.snapshot),
             await world.books(long, short),
-            rules={each.reader.venue_id: each.reader.rules for each in desks},
+            tariff=Tariff(
+                {each.reader.venue_id: each.reader.rules for each in desks},
+                {each.reader.venue_id: _fee(each) for each in desks},
+            ),
             balances={
                 each.reader.venue_id: await each.paper.balance() for each in desks
             },
-            size_usd=Decimal(500),
-            leverage=Decimal(3),
+            holding=Holding(
+                world.clock.now(), timedelta(hours=24), Decimal(500), Decimal(3)
+            ),
         )
         for number, leg in enumerate((plan.first, plan.second)):
             desk = world.desks[leg.instrument.venue_id]

@@ -104,7 +104,7 @@ def is_leg(leg: dict[str, Any], facts: dict[str, Any]) -> bool:
 
 async def test_every_token_of_a_scan_is_as_the_market_has_it(tmp_path: Path) -> None:
     """A wrong interval or sign would make a person open a pair that pays."""
-    scan, truth = await scanned(tmp_path, min_spread_hourly="0")
+    scan, truth = await scanned(tmp_path, min_spread_hourly="0", net_top_k="0")
     told = {each["token"]: each for each in scan["opportunities"]}
     expected = {base: one["best"] for base, one in truth.items() if one["best"]}
     assert told.keys() == expected.keys()
@@ -123,7 +123,7 @@ async def test_every_token_of_a_scan_is_as_the_market_has_it(tmp_path: Path) -> 
 
 async def test_the_matrix_and_the_order_of_a_scan_are_true(tmp_path: Path) -> None:
     """The first line is what a person acts on; a dead market must not be in it."""
-    scan, truth = await scanned(tmp_path)
+    scan, truth = await scanned(tmp_path, net_top_k="0")
     rows = {each["token"]: each for each in scan["matrix"]}
     for base, entry in truth.items():
         live = sorted(v for v, facts in entry["venues"].items() if facts["live"])

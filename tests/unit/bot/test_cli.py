@@ -22,6 +22,7 @@ from core.model.opportunity import Opportunity, Skip, SkipReason
 from core.model.units import Base
 from tests.fakes.bazaar import Bazaar
 from tests.fakes.engine import RULES
+from tests.fakes.estimates import estimate
 from tests.fakes.objects import (
     BINANCE,
     LIGHTER,
@@ -69,7 +70,9 @@ def a_result() -> ScanResult:
     )
     skip = Skip(Base("RARE"), SkipReason.SINGLE_VENUE, "only on binance")
     return replace(
-        scan_result(Opportunity(Base("PEPE"), long, short)),
+        scan_result(
+            Opportunity(Base("PEPE"), long, short, unpriced="no order book in time")
+        ),
         matrix=rows,
         skips=(skip, skip),
     )
@@ -152,12 +155,64 @@ def test_the_json_is_exactly_the_documented_object() -> None:
                 },
                 "spread_hourly": "0.00005",
                 "apr": "0.438",
+                **dict.fromkeys(cli._NET_KEYS),
+                "unpriced": "no order book in time",
+                "refusal": None,
             }
         ],
         "skipped": [
             {"token": "RARE", "reason": "single_venue", "detail": "only on binance"}
         ]
         * 2,
+    }
+
+
+def test_the_json_of_a_priced_pair_holds_its_net_part_by_part() -> None:
+    """500 USD for 24 h: 1.56 of funding, 1.05 of costs, 0.51 left on 400 locked."""
+    found = a_result()
+    (gross,) = found.opportunities
+    net = Skip(Base("PEPE"), SkipReason.BELOW_MIN_NET, "+0.51 USD net, 0.60 wanted")
+    priced = replace(
+        gross, unpriced=None, estimate=estimate(blended="0.2"), refusal=net
+    )
+
+    (told,) = cli.scan_object(replace(found, opportunities=(priced,)))["opportunities"]
+
+    legs = told.pop("legs")
+    assert {key: told[key] for key in cli._NET_KEYS if key != "legs"} == {
+        "size_usd": "500",
+        "quantity": "5",
+        "hold_h": "24",
+        "net_usd": "0.51",
+        "blended_net_usd": "0.2",
+        "funding_usd": "1.56",
+        "cost_usd": "1.05",
+        "cost": "0.0021",
+        "fees_usd": "1",
+        "entry_basis_usd": "0.05",
+        "exit_basis_usd": "0",
+        "break_even_h": "19.5",
+        "break_even_payments": 5,
+        "break_even_after_h": "18.16666667",
+        "net_apr": "0.3723",
+        "margin_usd": "400",
+        "return_on_margin": "0.001275",
+        "fee_source": "catalog",
+    }
+    assert told["refusal"] == {
+        "reason": "below_min_net",
+        "detail": "+0.51 USD net, 0.60 wanted",
+    }
+    assert legs["short"] == {
+        "entry_price": "100",
+        "exit_price": "100",
+        "taker_fee": "0.0005",
+        "fee_source": "catalog",
+        "fees_usd": "0.5",
+        "payments": 6,
+        "funding_usd": "1.68",
+        "liquidation_distance": "0.31",
+        "book_age_s": "2.000",
     }
 
 
@@ -189,7 +244,7 @@ def test_the_tables_can_show_rates_per_hour() -> None:
     console = Console(file=stream, width=120)
     cli.print_scan(a_result(), console, period_h=1)
 
-    assert "Spread %/1h" in stream.getvalue()
+    assert "Gross %/1h" in stream.getvalue()
     assert "0.0050" in stream.getvalue()
 
 

@@ -14,7 +14,6 @@ from core.liquidity import (
     fill_within,
     is_fresh,
     limit_price,
-    pair_cost,
     pair_prices,
     worst_price,
 )
@@ -139,20 +138,9 @@ def test_a_pair_is_priced_in_and_out_from_both_books() -> None:
     assert prices.mid == Decimal("100.01")
 
 
-def test_a_pair_that_one_book_cannot_fill_has_no_cost() -> None:
+def test_a_pair_that_one_book_cannot_fill_has_no_price() -> None:
     """Not tradable at that size, whatever the other three sides say."""
-    zero = Decimal(0)
-
     assert pair_prices(_pair(), Decimal("1.1")) is None
-    assert pair_cost(_pair(), Decimal("1.1"), long_fee=zero, short_fee=zero) is None
-
-
-def test_the_cost_of_a_pair_is_basis_plus_fees() -> None:
-    """Gaps 0.044 in and 0.060 out; without fees that is all."""
-    cost = pair_cost(_pair(), Decimal(1), long_fee=Decimal(0), short_fee=Decimal(0))
-
-    assert cost is not None
-    assert (cost.basis_usd, cost.fees_usd) == (Decimal("0.104"), Decimal(0))
 
 
 _sizes = st.decimals("0.001", "1000", places=3)

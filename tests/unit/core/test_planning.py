@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.errors import MarginError, NoPairError, SizeError, VenueDownError
 from core.liquidity import PairBooks
+from core.model.estimate import FeeSource, TakerFee
 from core.model.opportunity import Opportunity
 from core.model.order import Balance, Fill, Payment
 from core.model.trade import Trade, TradeLeg
@@ -25,6 +26,8 @@ from core.model.units import (
 )
 from core.model.venue import Acknowledgement, ClientIdFormat, VenueRules
 from core.planning import (
+    Holding,
+    Tariff,
     build_close_plan,
     build_open_plan,
     common_lot,
@@ -68,6 +71,10 @@ RULES = {
     BINANCE: _rules(BINANCE, "0.0005"),
     LIGHTER: _rules(LIGHTER, "0", Acknowledgement.ASYNC),
 }
+TARIFF = Tariff(
+    RULES,
+    {venue: TakerFee(it.taker_fee, FeeSource.CATALOG) for venue, it in RULES.items()},
+)
 PAIR = Opportunity(
     base=Base("APT"),
     long=snapshot(venue=EXTENDED, per_hour="0.00002", price="100"),
@@ -108,10 +115,9 @@ def _plan(
     return build_open_plan(
         pair,
         books or _books(),
-        rules=RULES,
+        tariff=TARIFF,
         balances=_balances() if balances is None else balances,
-        size_usd=D(size),
-        leverage=D(3),
+        holding=Holding(START, timedelta(hours=24), D(size), D(3)),
     )
 
 
