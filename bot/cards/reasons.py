@@ -77,8 +77,11 @@ def _below_spread(told: Told) -> Reason:
     wait = "wait until its rates part further"
     then = f"{wait[0].upper()}{wait[1:]}."
     if spread is not None and spread > 0:
-        bound = numbers.plain(_rounded_down(spread))
-        then = f"Lower CARRY_MIN_SPREAD_HOURLY to {bound}, or {wait}."
+        bound = _rounded_down(spread)
+        then = (
+            f"Lower the least spread to {numbers.rate(bound, hours)} in /settings"
+            f" (CARRY_MIN_SPREAD_HOURLY={numbers.plain(bound)}), or {wait}."
+        )
     return Reason(f"pays {pays} gross, {least} is the least wanted", then)
 
 
@@ -94,10 +97,11 @@ def _below_volume(told: Told) -> Reason:
     if volume is None:
         return Reason(told.detail)
     least = numbers.usd(told.explanation.min_volume_usd)
+    most = f"{volume.to_integral_value(ROUND_DOWN):f}"
     return Reason(
         f"trades {numbers.usd(volume)} a day, {least} is the least wanted",
-        f"Lower CARRY_MIN_DAILY_VOLUME_USD to {volume.to_integral_value(ROUND_DOWN):f}"
-        " to take it.",
+        f"Lower the least day volume to {most} in /settings"
+        f" (CARRY_MIN_DAILY_VOLUME_USD={most}) to take it.",
     )
 
 
@@ -105,7 +109,8 @@ def _unknown_volume(told: Told) -> Reason:
     del told
     return Reason(
         "does not tell its day volume",
-        "Set CARRY_ALLOW_UNKNOWN_VOLUME=true to take it all the same.",
+        "Allow unknown volume in /settings (CARRY_ALLOW_UNKNOWN_VOLUME=true) to take"
+        " it all the same.",
     )
 
 
@@ -259,6 +264,10 @@ def _late_break_even(told: Told) -> Reason:
     )
 
 
+def _not_chosen(told: Told) -> Reason:
+    return Reason(told.detail, "Add it there, or let all in.")
+
+
 REASONS: Mapping[SkipReason, Callable[[Told], Reason]] = {
     SkipReason.NOT_LISTED: _not_listed,
     SkipReason.SINGLE_VENUE: _single_venue,
@@ -285,6 +294,7 @@ REASONS: Mapping[SkipReason, Callable[[Told], Reason]] = {
     SkipReason.STABLECOIN_GAP: _stablecoin_gap,
     SkipReason.BELOW_MIN_NET: _below_net,
     SkipReason.LATE_BREAK_EVEN: _late_break_even,
+    SkipReason.NOT_CHOSEN: _not_chosen,
 }
 
 

@@ -85,6 +85,11 @@ def _untold(bazaar: Bazaar) -> None:
     bazaar.set_gates(allows_unknown_volume=False)
 
 
+def _narrowed(bazaar: Bazaar) -> None:
+    _a_pair(bazaar)
+    bazaar.set_gates(venues=frozenset({EXTENDED}))
+
+
 def _depegged(bazaar: Bazaar) -> None:
     _a_pair(bazaar)
     bazaar.set_gates(
@@ -125,17 +130,19 @@ EXAMPLES = {
     ),
     SkipReason.BELOW_MIN_SPREAD: Example(
         "❌ EX>BN: pays 0.008%/8h gross, 0.016%/8h is the least wanted. Lower"
-        " CARRY_MIN_SPREAD_HOURLY to 0.00001, or wait until its rates part further.",
+        " the least spread to 0.008%/8h in /settings (CARRY_MIN_SPREAD_HOURLY=0.00001),"
+        " or wait until its rates part further.",
         lambda bazaar: _a_pair(bazaar, short="0.00001"),
     ),
     SkipReason.BELOW_MIN_VOLUME: Example(
         "❌ Binance: trades $12,040 a day, $50,000 is the least wanted. Lower"
-        " CARRY_MIN_DAILY_VOLUME_USD to 12040 to take it.",
+        " the least day volume to 12040 in /settings"
+        " (CARRY_MIN_DAILY_VOLUME_USD=12040) to take it.",
         _binance_lists(volume="12040.5"),
     ),
     SkipReason.UNKNOWN_VOLUME: Example(
-        "❌ Binance: does not tell its day volume. Set CARRY_ALLOW_UNKNOWN_VOLUME=true"
-        " to take it all the same.",
+        "❌ Binance: does not tell its day volume. Allow unknown volume in /settings"
+        " (CARRY_ALLOW_UNKNOWN_VOLUME=true) to take it all the same.",
         _untold,
     ),
     SkipReason.STALE: Example(
@@ -221,6 +228,11 @@ EXAMPLES = {
         "❌ Binance: 1000APTUSDT is a second contract of the same token: APTUSDT is"
         " used. One contract per token and venue is used.",
         _left_out("1000APTUSDT", AbsenceReason.DUPLICATE, "APTUSDT is used"),
+    ),
+    SkipReason.NOT_CHOSEN: Example(
+        "❌ Binance: Binance is not among the venues chosen in /settings. Add it there,"
+        " or let all in.",
+        _narrowed,
     ),
     SkipReason.UNIT_SUSPECT: Example(
         "❌ Binance: its rate is not trusted: shown 8.0 times what was settled in 12"
