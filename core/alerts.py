@@ -2,8 +2,9 @@
 
 A new spread is pushed when it stood above the threshold in two scans, both sides were
 read in this very scan and have a known, sufficient day volume, the token is not muted,
-and it was not pushed before, unless it grew by half or four hours passed. More than
-three at once become one digest. What was said is stored: a restart repeats nothing.
+it is no spike against its own past, and it was not pushed before, unless it grew by
+half or four hours passed. More than three at once become one digest. What was said is
+stored: a restart repeats nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.preferences import is_muted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from core.model.opportunity import Opportunity, ScanResult
     from core.model.preferences import Mutes
@@ -65,9 +66,16 @@ def _parse(facts: Mapping[str, str]) -> _Memory:
 class SpreadWatch:
     """Decides after each scan what to push."""
 
-    def __init__(self, *, memory: AlertMemory, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        *,
+        memory: AlertMemory,
+        outbox: Outbox,
+        is_spike: Callable[[Opportunity], bool | None] = lambda _: None,
+    ) -> None:
         self._store = memory
         self._outbox = outbox
+        self._is_spike = is_spike
         self._pairs: dict[str, _Memory] | None = None
         self._least = Decimal(0)
         self._mutes: Mutes = {}
@@ -145,7 +153,7 @@ class SpreadWatch:
         await self._keep(key, counted)
         long, short = pair.long.instrument.venue_id, pair.short.instrument.venue_id
         muted = is_muted(self._mutes, pair.base, (long, short), result.at)
-        if streak < SCANS_NEEDED or muted:
+        if streak < SCANS_NEEDED or muted or self._is_spike(pair):
             return False
         return _is_news(counted, pair, result.at)
 

@@ -25,6 +25,7 @@ from core.model.units import Base
 from tests.fakes.alerts import ALERT_FACTS, UGLY
 from tests.fakes.chat import ANNA, Chat
 from tests.fakes.engine import lists_of, pair, scan_of
+from tests.fakes.history import WEEK
 from tests.fakes.objects import EXTENDED, HYPERLIQUID, LIGHTER
 from tests.fakes.runtime import START
 
@@ -36,6 +37,7 @@ _COMMANDS = (
     "/start",
     "/help",
     "/top",
+    "/top steady",
     "/matrix",
     "/matrix HYPE",
     "/why HYPE",
@@ -128,6 +130,7 @@ def _scripted_market(chat: Chat) -> None:
     skip = Skip(Base("RARE"), SkipReason.SINGLE_VENUE, "only one venue")
     chat.engine.result = scan_of(*pairs, far, skips=[skip], silent=EXTENDED)
     chat.engine.lists = lists_of(chat.engine.result, more=["RARE"])
+    chat.engine.pasts = {"HYPE": WEEK, "PEPE": replace(WEEK, is_spike=True)}
     chat.engine.passed_over = ((Base("APT"), "lighter has 3.00 USD free, 167 needed."),)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bot.callbacks import Verb
 from bot.cards import numbers
 from bot.cards.card import Card
+from bot.cards.history import past_line
 from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
 from bot.cards.reasons import ABSENT
 from bot.cards.shown import ShownRow, pack_rows, pair_row
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from bot.cards.card import Button
     from bot.cards.look import Look
+    from core.model.history import SpreadStats
     from core.model.instrument import Availability, LeftOut, TokenRow
     from core.model.market import FundingSnapshot
     from core.model.opportunity import ScanResult, Skip
@@ -184,6 +186,8 @@ class TokenFacts:
     result: ScanResult | None
     opportunity: Opportunity | None
     is_muted: bool = False
+    past: SpreadStats | None = None
+    """How the best pair's spread has been."""
 
 
 def token_card(facts: TokenFacts, look: Look, stale_after: timedelta) -> Card:
@@ -195,6 +199,7 @@ def token_card(facts: TokenFacts, look: Look, stale_after: timedelta) -> Card:
         _venue_table(facts.row, found, look),
         _holes(facts, found, look),
         _pair_table(pairs, look) if pairs else "",
+        past_line(facts.past, look) if facts.opportunity else "",
         f"{look.per} gross, before fees · iv = hours between payments"
         " · vol = 24 h, $ · ? = unknown",
         _names(facts.row, look),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bot.callbacks import Verb
 from bot.cards import numbers
 from bot.cards.card import Card, Style
+from bot.cards.history import STEADY, is_steady, pair_key, spike_line
 from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
 from bot.cards.shown import pack_rows, pair_row
 from bot.cards.venues import venue_line
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from bot.cards.card import Button
+    from bot.cards.history import Pasts
     from bot.cards.look import Look
     from core.model.opportunity import Opportunity, ScanResult
 
@@ -36,22 +38,27 @@ class TopView:
     page: int = 0
     per_page: int = PAGE_ROWS
     wanted: str = ""
-    """Start of a token name, or a venue code; empty shows everything."""
+    """Start of a token name, a venue code, or `steady`; empty shows everything."""
+    pasts: Pasts = field(default_factory=dict)
+    """How each ranked pair's spread has been."""
 
 
 def top_card(result: ScanResult | None, look: Look, view: TopView) -> Card:
     """Return the ranking at the owner's size."""
     if result is None:
         return first_scan_card(look)
-    ranked = _wanted(result.opportunities, look, view.wanted)
+    ranked = _wanted(result.opportunities, look, view)
     page_rows, page, count = page_of(ranked, view.page, view.per_page)
     start = page * view.per_page
     html = lines(
         _headline(ranked, result, look, view),
         _table(page_rows, start, look) if page_rows else _why_empty(result),
         _legend(page_rows, look),
+        spike_line(page_rows, start + 1, view.pasts),
         venue_line(result, look, view.stale_after),
-        f"Filter: {text(view.wanted)} · /top shows all" if view.wanted else "",
+        f"Filter: {text(_filter_words(view.wanted))} · /top shows all"
+        if view.wanted
+        else "",
     )
     return Card(
         html=html,
@@ -116,11 +123,16 @@ def filter_card(result: ScanResult | None, look: Look, wanted: str) -> Card:
         look.button(
             f"{name} •" if name.upper() == wanted.upper() else name, Verb.FILTER, arg
         )
-        for name, arg in [("All", "all"), *((code, code) for code in codes)]
+        for name, arg in [
+            ("All", "all"),
+            (STEADY, STEADY),
+            *((code, code) for code in codes),
+        ]
     ]
     return Card(
         html=lines(
             f"Show only pairs with which venue? · {look.badge}",
+            f"{STEADY}: {_STEADY_WORDS}",
             "For a token type /top and its first letters.",
         ),
         kind="top",
@@ -130,11 +142,22 @@ def filter_card(result: ScanResult | None, look: Look, wanted: str) -> Card:
     )
 
 
+_STEADY_WORDS = "positive for 80% of the last week or more, three days known at least"
+
+
+def _filter_words(wanted: str) -> str:
+    is_steady_only = wanted.lower() == STEADY
+    return f"{STEADY}, {_STEADY_WORDS}" if is_steady_only else wanted
+
+
 def _wanted(
-    ranked: Sequence[Opportunity], look: Look, wanted: str
+    ranked: Sequence[Opportunity], look: Look, view: TopView
 ) -> Sequence[Opportunity]:
+    wanted = view.wanted
     if not wanted:
         return ranked
+    if wanted.lower() == STEADY:
+        return [one for one in ranked if is_steady(view.pasts.get(pair_key(one)))]
     codes = {look.code(venue_id): venue_id for venue_id in look.venues}
     venue_id = codes.get(wanted.upper())
     if venue_id is None:

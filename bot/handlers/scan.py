@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.cards import hints, matrix, opportunity, plan, trouble
 from bot.cards.card import Reply
+from bot.cards.history import pair_key
 from bot.handlers.screens import is_event, number_of, row_of, screen_behind
 from core.errors import UnknownTokenError
 from core.model.preferences import Mute
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from bot.access import Caller
     from bot.callbacks import Tap
     from bot.cards.card import Card
+    from bot.cards.history import Pasts
     from bot.cards.shown import ShownRow
     from bot.handlers.desk import Desk
     from core.engine import TokenView
@@ -63,8 +65,19 @@ async def show_top(desk: Desk, caller: Caller, view: Mapping[str, str]) -> Card:
             page=number_of(view.get("page", "")) or 0,
             per_page=min(per_page, opportunity.MAX_PAGE_ROWS),
             wanted=view.get("wanted", ""),
+            pasts=_pasts(desk),
         ),
     )
+
+
+def _pasts(desk: Desk) -> Pasts:
+    """Return how every ranked pair's spread has been, where that is known."""
+    result = desk.engine.latest_scan()
+    found = (
+        (pair_key(pair), desk.engine.spread_stats(pair))
+        for pair in (result.opportunities if result else ())
+    )
+    return {key: stats for key, stats in found if stats is not None}
 
 
 async def narrow(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
@@ -154,11 +167,13 @@ async def show_token(desk: Desk, caller: Caller, name: str) -> Card:
         if not left_out:
             raise
         return matrix.left_out_card(name, left_out, desk.look(caller))
+    best = view.opportunity
     facts = matrix.TokenFacts(
         row=view.row,
         result=view.result,
         opportunity=view.opportunity,
         is_muted=Mute(view.row.base) in desk.engine.preferences.mutes,
+        past=desk.engine.spread_stats(best) if best else None,
     )
     stale_after = 2 * desk.engine.facts.scan_interval
     return matrix.token_card(facts, desk.look(caller), stale_after)

@@ -216,7 +216,9 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         settled=SettledReader(
             sources=ground.readers, history=history, clock=ground.clock
         ),
-        watch=SpreadWatch(memory=memory, outbox=ground.outbox),
+        watch=SpreadWatch(
+            memory=memory, outbox=ground.outbox, is_spike=history.is_spike
+        ),
         outages=OutageWatch(monitor=monitor, memory=memory, outbox=ground.outbox),
         foreign=ForeignWatch(
             venues=accounts.watched,

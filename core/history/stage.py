@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from core.model.history import PastRates, SeriesKey, SpreadStats
     from core.model.instrument import Instrument
     from core.model.market import FundingSnapshot
-    from core.model.opportunity import ScanResult, Skip
+    from core.model.opportunity import Opportunity, ScanResult, Skip
     from core.ports import Clock, ScanRecords, SpreadHistory
 
 log = logging.getLogger(__name__)
@@ -100,6 +100,11 @@ class History:
             self._pasts[keys] = past_of(samples)
         past, now = self._pasts[keys], short.rate.per_hour - long.rate.per_hour
         return None if past is None else past.seen_from(now, hour)
+
+    def is_spike(self, pair: Opportunity) -> bool | None:
+        """Tell whether a pair's spread stands far above its past; None if unknown."""
+        stats = self.stats(pair.long, pair.short)
+        return None if stats is None else stats.is_spike
 
     def known_hours(self, instrument: Instrument) -> int:
         """Return how many of the last seven days' hours are known of a contract."""

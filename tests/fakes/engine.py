@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from core.bookkeeping import Bookkeeper
+    from core.model.history import SpreadStats
     from core.model.market import FundingSnapshot
     from core.model.position import ForeignPosition
     from core.model.units import (
@@ -338,6 +339,8 @@ class ScriptedEngine(Engine):
     owners_told: bool = False
     """Whether the last halt was told to the owners."""
     foreign: tuple[ForeignPosition, ...] = ()
+    pasts: dict[str, SpreadStats] = field(default_factory=dict)
+    """How each token's spread has been."""
     said: list[tuple[TradeId, str]] = field(default_factory=list)
     """What owners said of pairs in trouble."""
     preferences: PreferenceBook = field(init=False)
@@ -355,6 +358,10 @@ class ScriptedEngine(Engine):
     def latest_scan(self) -> ScanResult | None:
         """Return what the test put there."""
         return self.result
+
+    def spread_stats(self, pair: Opportunity) -> SpreadStats | None:
+        """Return what the test put there."""
+        return self.pasts.get(pair.base)
 
     def availability(self) -> Availability | None:
         """Return what the test put there."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.errors import StorageError
-from core.model.history import RecordedScan
+from core.model.history import RecordedScan, SpreadStats
 from core.model.instrument import AbsenceReason, TokenRow
 from core.model.units import Base
 from tests.fakes.objects import BINANCE, EXTENDED, LIGHTER, snapshot
@@ -100,3 +101,19 @@ def later(one: RecordedScan, minutes: int) -> RecordedScan:
         for base, found in one.snapshots.items()
     }
     return replace(one, at=at, snapshots=snapshots)
+
+
+WEEK = SpreadStats(
+    now_per_hour=Decimal("0.0001"),
+    samples=168,
+    hours=168,
+    same_sign_share=Decimal("0.925"),
+    mean_per_hour=Decimal("0.000065"),
+    sd_per_hour=Decimal("0.00002"),
+    phi=Decimal("0.967"),
+    half_life=timedelta(hours=20.7),
+    is_spike=False,
+    is_thin=False,
+    sign_age=timedelta(hours=30),
+)
+"""A week of 0.0065 % per hour, positive for 92.5 % of it."""

@@ -40,7 +40,12 @@ class World:
         self.memory = memory or FakeAlertMemory()
         self.pushed = FakePutbox()
         self.now = START
-        self.watch = SpreadWatch(memory=self.memory, outbox=cast("Outbox", self.pushed))
+        self.is_spike: bool | None = None
+        self.watch = SpreadWatch(
+            memory=self.memory,
+            outbox=cast("Outbox", self.pushed),
+            is_spike=lambda _: self.is_spike,
+        )
 
     async def scan(self, *pairs: Opportunity, mutes: Mutes | None = None) -> None:
         """Let one scan pass."""
@@ -176,3 +181,17 @@ async def test_unknown_volume_is_not_pushed() -> None:
     await world.scan(unknown)
 
     assert world.pushed.alerts == []
+
+
+async def test_a_spike_against_its_own_past_is_not_pushed_until_it_lasts() -> None:
+    """What jumped up an hour ago is mostly gone before its costs are earned."""
+    world = World()
+    world.is_spike = True
+    for _ in range(3):
+        await world.scan(pair())
+    assert world.pushed.alerts == []
+
+    world.is_spike = False
+    await world.scan(pair())
+
+    assert [a.kind for a in world.pushed.alerts] == [AlertKind.NEW_SPREAD]
