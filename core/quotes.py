@@ -221,14 +221,19 @@ class Quotes:
             passed.append((pair.base, why))
         raise NothingFitsError(tuple(passed))
 
-    async def refusal_of(self, pair: Opportunity, person: Person) -> CoreError | None:
-        """Return what would stop a quote of this pair now, None if nothing would."""
+    async def tried(self, pair: Opportunity, person: Person) -> Opportunity | CoreError:
+        """Price a pair as a quote would, and store nothing.
+
+        Returns the pair with its estimate, and with what its net refuses, or the first
+        thing that stops a quote.
+        """
         try:
             await self._check_entry(pair, person)
-            await self._price_open(pair, None)
+            body = await self._price_open(pair, None)
         except CoreError as error:
             return error
-        return None
+        priced = replace(pair, estimate=body.estimate, unpriced=None)
+        return replace(priced, refusal=net_refusal(priced, self._parts.scanner.gates))
 
     async def close(self, trade_id: TradeId, *, person: Person) -> Quote:
         """Price a close now and store it as a draft.

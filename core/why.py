@@ -7,6 +7,7 @@ reason that a scan gives and that this walk does not know is shown as it was giv
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Protocol
 
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 class EntryGates(Protocol):
     """What a quote checks before it offers a pair."""
 
-    async def refusal_of(self, pair: Opportunity, person: Person) -> CoreError | None:
-        """Return the first thing that stops an entry now, None if nothing does."""
+    async def tried(self, pair: Opportunity, person: Person) -> Opportunity | CoreError:
+        """Return the pair priced now, or the first thing that stops an entry."""
         ...
 
 
@@ -184,10 +185,14 @@ class Why:
     async def _pair(self, pair: Opportunity, person: Person | None) -> PairVerdict:
         refusal: Skip | CoreError | None = pair_refusal(pair, self._scanner.gates)
         if refusal is None:
-            refusal = self._told_of(pair) or self._priced_away(pair)
-        if refusal is None and self._entry is not None and person is not None:
-            refusal = await self._entry.refusal_of(pair, person)
-        return PairVerdict(pair, refusal)
+            pair = self._priced(pair)
+            refusal = self._told_of(pair) or pair.refusal
+        if refusal is not None or self._entry is None or person is None:
+            return PairVerdict(pair, refusal)
+        tried = await self._entry.tried(pair, person)
+        if isinstance(tried, Opportunity):
+            return PairVerdict(tried, tried.refusal)
+        return PairVerdict(pair, tried)
 
     def _told_of(self, pair: Opportunity) -> Skip | None:
         """Return why the last scan left this pair out, in this direction."""
@@ -195,12 +200,14 @@ class Why:
         of_pair = (one for one in self._skips(pair.base) if one.between == wanted)
         return next(of_pair, None)
 
-    def _priced_away(self, pair: Opportunity) -> Skip | None:
-        """Return why the last scan's costs keep this pair from being offered."""
+    def _priced(self, pair: Opportunity) -> Opportunity:
+        """Return a pair with what the last scan priced it at, if it did."""
         latest, wanted = self._scanner.latest, venues_of(pair)
-        ranked = () if latest is None else latest.opportunities
-        priced = (x for x in ranked if x.base == pair.base and venues_of(x) == wanted)
-        return next((each.refusal for each in priced), None)
+        known = () if latest is None else latest.pairs.get(pair.base, ())
+        for each in known:
+            if venues_of(each) == wanted:
+                return replace(each, long=pair.long, short=pair.short)
+        return pair
 
 
 def _row_of_left_out(current: Availability, token: str) -> TokenRow:

@@ -253,14 +253,16 @@ def _stablecoin_gap(told: Told) -> Reason:
 def _below_net(told: Told) -> Reason:
     return Reason(
         told.detail,
-        "It pays only gross: a wider spread, thicker books or a longer planned hold"
-        " would change it.",
+        "Thicker books, a wider spread or a longer CARRY_PLANNED_HOLD_H would change"
+        " it; /open still lets you choose it yourself.",
     )
 
 
 def _late_break_even(told: Told) -> Reason:
     return Reason(
-        told.detail, "A wider spread or thicker books would earn the costs sooner."
+        told.detail,
+        "Thicker books or a wider spread would earn the costs sooner; /open still lets"
+        " you choose it yourself.",
     )
 
 

@@ -15,6 +15,7 @@ from bot.cards.layout import grid, lines, page_buttons, rows_of, text
 from bot.cards.reasons import ABSENT, Told, reason_of
 from bot.cards.shown import ShownRow, pack_rows, pair_row
 from core.model.opportunity import Skip
+from core.model.units import hours_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -156,13 +157,26 @@ def _pair_words(verdict: PairVerdict, explanation: Explanation, look: Look) -> s
     """Return a mark and what is to be said behind the pair's venues."""
     refusal = verdict.refusal
     if refusal is None:
-        spread = verdict.pair.spread_per_hour
-        pays = numbers.rate(spread, look.rate_hours, is_signed=True)
-        return f"✅: {pays} gross, nothing refuses it"
+        return f"✅: {_brings(verdict.pair, look)}; nothing refuses it"
     if isinstance(refusal, Skip):
         told = Told(refusal, explanation, look)
         return f"❌: {_refused(told)}"
     return f"❌: {look.with_titles(trouble.in_a_line(refusal, look))}"
+
+
+def _brings(pair: Opportunity, look: Look) -> str:
+    """Say what a pair pays, and what is left of it after the costs."""
+    pays = numbers.rate(pair.spread_per_hour, look.rate_hours, is_signed=True)
+    estimate = pair.estimate
+    if estimate is None:
+        why = look.with_titles(pair.unpriced or "")
+        return f"{pays} gross" + (f", net unknown: {why}" if why else "")
+    net = numbers.usd(estimate.net_usd, is_signed=True)
+    hours = numbers.plain(hours_of(estimate.hold).normalize())
+    size = numbers.whole_usd(estimate.size_usd)
+    smooth = estimate.break_even.smooth
+    even = "" if smooth is None else f", even after {numbers.duration_text(smooth)}"
+    return f"{pays} gross, {net} net over {hours} h at {size}{even}"
 
 
 def _refused(told: Told) -> str:

@@ -246,16 +246,21 @@ EXAMPLES = {
         _depegged,
     ),
     SkipReason.BELOW_MIN_NET: Example(
-        "❌ EX>BN: $0.10 net after 24 h, $0.25 wanted. It pays only gross: a wider"
-        " spread, thicker books or a longer planned hold would change it.",
+        "❌ EX>BN: +0.10 USD net over 24 h, 0.25 USD wanted. Thicker books, a wider"
+        " spread or a longer CARRY_PLANNED_HOLD_H would change it; /open still lets"
+        " you choose it yourself.",
         _a_pair,
-        prices=_priced(SkipReason.BELOW_MIN_NET, "$0.10 net after 24 h, $0.25 wanted"),
+        prices=_priced(
+            SkipReason.BELOW_MIN_NET, "+0.10 USD net over 24 h, 0.25 USD wanted"
+        ),
     ),
     SkipReason.LATE_BREAK_EVEN: Example(
-        "❌ EX>BN: even after 31 h, 24 h wanted. A wider spread or thicker books would"
-        " earn the costs sooner.",
+        "❌ EX>BN: even after 31.0 h, at most 24 h wanted. Thicker books or a wider"
+        " spread would earn the costs sooner; /open still lets you choose it yourself.",
         _a_pair,
-        prices=_priced(SkipReason.LATE_BREAK_EVEN, "even after 31 h, 24 h wanted"),
+        prices=_priced(
+            SkipReason.LATE_BREAK_EVEN, "even after 31.0 h, at most 24 h wanted"
+        ),
     ),
 }
 
@@ -266,9 +271,9 @@ async def explained(made: Example) -> Explanation:
     made.makes(bazaar)
     result = await bazaar.scanner.scan()
     if made.prices is not None:
-        ranked = result.opportunities
-        priced = (replace(each, refusal=made.prices(each)) for each in ranked)
-        bazaar.scanner._latest = replace(result, opportunities=tuple(priced))
+        (pair,) = result.opportunities
+        priced = replace(pair, refusal=made.prices(pair))
+        bazaar.scanner._latest = replace(result, pairs={pair.base: (priced,)})
     await bazaar.clock.advance(made.waits)
     return await bazaar.walk.explain("APT")
 
@@ -296,17 +301,17 @@ class Gatekeeper:
         self.refusal = refusal
         self.asked: list[tuple[str, str]] = []
 
-    async def refusal_of(self, pair: Opportunity, person: Person) -> CoreError | None:
-        """Refuse."""
+    async def tried(self, pair: Opportunity, person: Person) -> Opportunity | CoreError:
+        """Refuse, or let through."""
         assert person is ANNA
         self.asked.append(venues_of(pair))
-        return self.refusal
+        return self.refusal or pair
 
 
 @pytest.mark.parametrize(
     ("refusal", "line"),
     [
-        (None, "✅ EX>BN: +0.104%/8h gross, nothing refuses it"),
+        (None, "✅ EX>BN: +0.104%/8h gross; nothing refuses it"),
         (
             errors.MarginError("extended", Decimal(180), Decimal("201.4")),
             (
@@ -395,8 +400,8 @@ async def test_every_pair_is_judged_and_what_stops_several_is_said_once() -> Non
     lines = plain_lines(await bazaar.why("ACE"), LOOK)
 
     assert lines[0] == "✅ ACE: 2 of 6 pairs pass every gate here"
-    assert "✅ EX>HL: +0.056%/8h gross, nothing refuses it" in lines
-    assert "✅ LT>HL: +0.048%/8h gross, nothing refuses it" in lines
+    assert "✅ EX>HL: +0.056%/8h gross; nothing refuses it" in lines
+    assert "✅ LT>HL: +0.048%/8h gross; nothing refuses it" in lines
     mismatches = [line for line in lines if "Two coins of one name" in line]
     assert [line[:7] for line in mismatches] == ["❌ EX>BN", "❌ LT>BN", "❌ HL>BN"]
     assert any(line.startswith("❌ EX>LT: pays 0.008%/8h") for line in lines)
