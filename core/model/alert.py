@@ -72,6 +72,12 @@ class AlertKind(StrEnum):
     |                | notional), `expected` (amount by the rate shown before)         |
     | BOOKS_DIFFER   | `venue`, `off_usd` (+ the wallet has more), `wallet_usd`,       |
     |                | `booked_usd` (since then), `since`                              |
+    | UNITS_SUSPECT, | `venue`, `reason`, `since` (ISO), `base` if it is about one     |
+    | UNITS_PROVEN   | token; not of a trade                                           |
+    | PRICES_APART   | `trade`, `base`, `long`, `short` (venues), `long_price`,        |
+    |                | `short_price` (one base unit, in one currency), `settle`        |
+    | STABLECOIN_GAP | `usdt` (price of one USDT in USDC), `level` (warn, block,       |
+    |                | close), `trades` (open across both coins, joined by spaces)     |
     """
 
     PROGRESS = "progress"
@@ -98,6 +104,14 @@ class AlertKind(StrEnum):
     """What one moment's payments brought."""
     BOOKS_DIFFER = "books_differ"
     """A wallet moved by something that we did not book."""
+    UNITS_SUSPECT = "units_suspect"
+    """A venue's or a token's rates are off by a unit or by sign: not offered."""
+    UNITS_PROVEN = "units_proven"
+    """They are what is paid again."""
+    PRICES_APART = "prices_apart"
+    """The legs of an open pair are not priced like one asset any more."""
+    STABLECOIN_GAP = "stablecoin_gap"
+    """The coins that legs settle in came apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,88 @@
+"""Four wandering venues, the proofs over them, and time that passes minute by minute."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from core.model.proof import ProofState
+from core.proofs import Proofs
+from tests.fakes.memory import FakeAlertMemory, FakePutbox
+from tests.fakes.objects import ALL_VENUES
+from tests.fakes.payers import FIRST, Mood, Payer
+from tests.fakes.runtime import FakeClock
+
+if TYPE_CHECKING:
+    from core.model.units import VenueId
+
+MINUTE = timedelta(minutes=1)
+BEGIN = FIRST + timedelta(hours=9, minutes=31)
+LOOKS = (4, 19, 34, 49, 58)
+"""Minutes of the hour at which a long story looks: before and after payments."""
+
+
+class ProofWorld:
+    """Venues that pay what is true, and what the bot thinks of their units."""
+
+    def __init__(
+        self,
+        *,
+        venues: tuple[VenueId, ...] = ALL_VENUES,
+        tokens: int = 16,
+        seed: int = 7,
+        begin: datetime = BEGIN,
+        crash_hours: frozenset[int] = frozenset(),
+    ) -> None:
+        self.clock = FakeClock(begin)
+        mood = Mood(random.Random(seed), crash_hours)
+        self.payers = {
+            each: Payer(each, self.clock, tokens=tokens, seed=seed, mood=mood)
+            for each in venues
+        }
+        self.memory = FakeAlertMemory()
+        self.outbox = FakePutbox()
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew with what is stored."""
+        self.proofs = Proofs(
+            sources=self.payers,
+            clock=self.clock,
+            requests_per_hour=60,
+            memory=self.memory,
+            outbox=self.outbox,  # type: ignore[arg-type]  # only `put` is used
+        )
+
+    async def look(self) -> None:
+        """Scan and check as the bot does each minute."""
+        for payer in self.payers.values():
+            self.proofs.observe(payer.shown())
+        await self.proofs.check()
+
+    async def minutes(self, count: int) -> None:
+        """Look once a minute."""
+        for _ in range(count):
+            await self.clock.advance(MINUTE)
+            await self.look()
+
+    async def hours(self, count: int) -> None:
+        """Look a few times an hour, so that long stories stay short."""
+        full = self.clock.now().replace(minute=0, second=0, microsecond=0)
+        for hour in range(count):
+            for minute in LOOKS:
+                moment = full + timedelta(hours=hour + 1, minutes=minute)
+                await self.clock.advance(moment - self.clock.now())
+                await self.look()
+
+    def state(self, venue: VenueId) -> ProofState:
+        """Return what is thought of a venue."""
+        return self.proofs.of(venue).venue.state
+
+    def states(self) -> set[ProofState]:
+        """Return what is thought of all venues."""
+        return {self.state(each) for each in self.payers}
+
+    def told(self) -> list[str]:
+        """Return the kinds of messages so far."""
+        return [each.kind.value for each in self.outbox.alerts]
