@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from core.model.instrument import TokenRow
     from core.model.market import FundingSnapshot
     from core.model.opportunity import Opportunity, ScanResult
+    from core.model.proof import VenueProof
 
 log = logging.getLogger(__name__)
 
@@ -215,7 +216,7 @@ async def _scan(settings: Settings, *, as_json: bool) -> int:
     is_shown = console.is_terminal
     with console.status("Asking the venues …") if is_shown else nullcontext():
         async with scanning(settings) as scanner:
-            result = await scanner.scan()
+            result = await scanner.proven_scan()
     if as_json:
         json.dump(scan_object(result), sys.stdout, ensure_ascii=False, indent=2)
         sys.stdout.write("\n")
@@ -250,6 +251,11 @@ def scan_object(result: ScanResult) -> dict[str, Any]:
     """Return the scan as it is printed: decimals as texts, unknown as null."""
     return {
         "at": result.at.isoformat(),
+        "usdt_in_usdc": _exact_or_none(
+            None
+            if result.stablecoins.usdt_in_usdc is None
+            else round(result.stablecoins.usdt_in_usdc, 6)
+        ),
         "venues": [
             {
                 "venue": each.venue_id,
@@ -265,6 +271,7 @@ def scan_object(result: ScanResult) -> dict[str, Any]:
                 "errors": each.tally.errors,
                 "error_budget_left": _exact_or_none(each.tally.budget_left),
                 "paused_until": _moment(each.paused_until),
+                "proof": _proof(each.proof),
             }
             for each in result.venues
         ],
@@ -370,6 +377,28 @@ def _rounded(value: Decimal | None) -> str | None:
 
 def _hours(duration: timedelta | None) -> str | None:
     return None if duration is None else _rounded(hours_of(duration))
+
+
+def _proof(found: VenueProof | None) -> dict[str, Any] | None:
+    """Return how far a venue's rates are proven to be in the right unit."""
+    if found is None:
+        return None
+    venue = found.venue
+    return {
+        "state": venue.state.value,
+        "since": None if venue.since is None else _moment(venue.since),
+        "factor": None if venue.factor is None else _exact(round(venue.factor, 4)),
+        "same_sign": None
+        if venue.same_sign is None
+        else _exact(round(venue.same_sign, 4)),
+        "compared": found.compared,
+        "proven": found.proven,
+        "reason": venue.reason or None,
+        "doubted": {
+            symbol: {"state": each.state.value, "reason": each.reason}
+            for symbol, each in found.doubted.items()
+        },
+    }
 
 
 def _leg(snapshot: FundingSnapshot) -> dict[str, str | None]:

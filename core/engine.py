@@ -30,7 +30,7 @@ from core.positions import value_trade
 from core.quotes import Person, Quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from core.history import History, SettledReader
     from core.limits import Limits
     from core.model.history import SpreadStats
-    from core.model.instrument import Availability, TokenRow
+    from core.model.instrument import Availability, Instrument, TokenRow
     from core.model.opportunity import Opportunity, ScanResult
     from core.model.order import Balance
     from core.model.position import Position
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from core.model.venue import VenueRules
     from core.model.why import Explanation
     from core.outages import OutageWatch
+    from core.parity import ParityWatch
     from core.ports import (
         Clock,
         Halts,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
         TradingVenue,
     )
     from core.preferences import PreferenceBook
+    from core.proofs import Proofs
     from core.quotes import Quotes
     from core.reconcile import Reconciler
     from core.runtime import Nursery
@@ -120,6 +122,8 @@ class EngineParts:
     settled: SettledReader
     watch: SpreadWatch
     outages: OutageWatch
+    proofs: Proofs
+    parity: ParityWatch
     foreign: ForeignWatch
     quotes: Quotes
     execution: Execution
@@ -147,6 +151,7 @@ class Engine:
         self._started_at = parts.clock.now()
         self._is_checking = True
         self._look: asyncio.Task[object] | None = None
+        self._proving: asyncio.Task[object] | None = None
         self.preferences.follow(self._apply)
 
     def effective(self) -> Effective:
@@ -192,6 +197,7 @@ class Engine:
         await self.preferences.load()
         voided = await self._parts.plans.void_unused()
         await self._parts.scanner.availability.load()
+        await self._parts.proofs.load()
         log.info("started mode=%s voided_plans=%d", self.facts.mode, voided)
         self._parts.nursery.start(self._parts.history.load(), name="load history")
         self._parts.nursery.start(self._check_at_start(), name="start-up check")
@@ -199,6 +205,8 @@ class Engine:
 
     async def stop(self) -> None:
         """Finish or park running work within `PARK_LIMIT`."""
+        if self._proving is not None:
+            self._proving.cancel()  # only reads: nothing waits for it
         left = await self._parts.nursery.drain(PARK_LIMIT)
         if left:
             log.warning("parked work tasks=%d", left)
@@ -243,6 +251,18 @@ class Engine:
         held = {leg.instrument.venue_id for trade in trades for leg in trade.legs}
         venues = (each.venue_id for each in self.facts.venues)
         await self._parts.outages.consider(venues, held, result.at)
+        await self._parts.parity.consider(result, trades)
+        instruments = [leg.instrument for trade in trades for leg in trade.legs]
+        work = self._prove(instruments)
+        self._proving = self._parts.nursery.start(work, name="unit proof")
+
+    async def _prove(self, held: Sequence[Instrument]) -> None:
+        """Compare shown rates with paid ones; new doubts are ranked with at once."""
+        proofs = self._parts.proofs
+        had_doubts = proofs.has_doubts
+        await proofs.check(held)
+        if proofs.has_doubts and not had_doubts:
+            await self._parts.scanner.scan()
 
     def _noted(self, result: ScanResult) -> ScanResult:
         """Remember a scan beside whoever waits for it."""
@@ -317,6 +337,7 @@ class Engine:
             open_trades=len(await parts.trades.trades_in_progress()),
             started_at=self._started_at,
             is_checking=self._is_checking,
+            stablecoins=parts.scanner.stablecoins,
         )
 
     def _venue_health(self, venue_id: VenueId) -> VenueHealth:
@@ -338,6 +359,7 @@ class Engine:
             rates=0 if status is None else status.rates,
             tally=self._parts.monitor.tally(venue_id),
             paused_until=self._parts.monitor.paused_until(venue_id),
+            proof=self._parts.proofs.of(venue_id),
         )
 
     def _age_of(self, venue_id: VenueId, latest: ScanResult | None) -> timedelta | None:

@@ -42,6 +42,7 @@ __all__ = [
     "rank",
     "row_refusal",
     "side_refusal",
+    "stablecoin_refusal",
     "venues_of",
 ]
 
@@ -223,16 +224,23 @@ def _is_one_asset(pair: Opportunity, gates: Gates) -> Skip | None:
 
 
 def _stablecoins_are_near(pair: Opportunity, gates: Gates) -> Skip | None:
-    most = gates.max_stablecoin_gap
-    gap = gates.stablecoins.gap_between(pair.long.instrument, pair.short.instrument)
-    if most is None or gap is None or gap < most:
+    long, short = pair.long.instrument, pair.short.instrument
+    detail = stablecoin_refusal(long, short, gates)
+    if detail is None:
         return None
-    detail = (
-        f"{pair.long.instrument.venue_id} and {pair.short.instrument.venue_id} settle"
-        f" in stablecoins {gap * 100:.2f}% apart, less than {most * 100:.2f}% wanted"
-    )
     reason = SkipReason.STABLECOIN_GAP
     return Skip(pair.base, reason, detail, between=venues_of(pair))
+
+
+def stablecoin_refusal(long: Instrument, short: Instrument, gates: Gates) -> str | None:
+    """Return why two settlement coins are too far apart for a pair, None if not."""
+    most, gap = gates.max_stablecoin_gap, gates.stablecoins.gap_between(long, short)
+    if most is None or gap is None or gap < most:
+        return None
+    return (
+        f"{long.venue_id} and {short.venue_id} settle in {long.settle} and"
+        f" {short.settle}, {gap * 100:.2f}% apart, less than {most * 100:.2f}% wanted"
+    )
 
 
 def _pays_enough(pair: Opportunity, gates: Gates) -> Skip | None:

@@ -312,6 +312,11 @@ class Quotes:
             if trade.base == pair.base:
                 _refuse_if_held(trade, {first, second})
         await self._check_scopes(person, pair.long.instrument, pair.short.instrument)
+        long, short = pair.long.instrument, pair.short.instrument
+        await self._parts.scanner.first_proofs()
+        doubt = self._parts.scanner.entry_doubt(long, short)
+        if doubt is not None:
+            raise NoPairError(pair.base, doubt)
         cooling = await self._parts.limits.cooldown(pair.base, (first, second))
         if cooling is not None and self._parts.clock.now() < cooling.until:
             raise CoolingDownError(pair.base, cooling.until)

@@ -14,7 +14,14 @@ from core.errors import VenueError
 from core.model.instrument import AbsenceReason
 from core.model.opportunity import ScanResult, Skip, SkipReason
 from core.model.units import Base
-from core.opportunities import judge, pair_refusal, rank, venues_of
+from core.opportunities import (
+    judge,
+    pair_refusal,
+    rank,
+    stablecoin_refusal,
+    venues_of,
+)
+from core.stablecoins import measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,11 +32,13 @@ if TYPE_CHECKING:
     from core.availability import AvailabilityCache
     from core.model.instrument import Availability, Instrument
     from core.model.market import FundingSnapshot
-    from core.model.opportunity import Opportunity
+    from core.model.opportunity import Opportunity, VenueStatus
+    from core.model.stablecoin import Stablecoins
     from core.model.trouble import Trouble
     from core.model.units import VenueId
     from core.opportunities import Gates
     from core.ports import Clock
+    from core.proofs import Proofs
     from core.rates import Rates
     from core.runtime import Nursery
 
@@ -61,6 +70,35 @@ class Scanner:
         self._running: asyncio.Task[ScanResult] | None = None
         self._latest: ScanResult | None = None
         self._took: timedelta | None = None
+        self._proofs: Proofs | None = None
+
+    def trust(self, proofs: Proofs) -> None:
+        """Show these proofs every scan, and offer nothing that they doubt."""
+        self._proofs = proofs
+        self.gates = replace(self.gates, doubt=proofs.doubt)
+
+    async def first_proofs(self) -> None:
+        """Wait for the first comparison of units after the start."""
+        if self._proofs is not None:
+            await self._proofs.settle_down()
+
+    def entry_doubt(self, long: Instrument, short: Instrument) -> str | None:
+        """Return why these two may not be entered, whatever they pay; None if they may.
+
+        A rate that is not proven to be in the unit we take it for, or two settlement
+        coins that came apart.
+        """
+        for each in (long, short):
+            proofs = self._proofs
+            found = None if proofs is None else proofs.entry_doubt(each)
+            if found is not None:
+                return f"{each.venue_id}: {found.detail}"
+        return stablecoin_refusal(long, short, self.gates)
+
+    @property
+    def stablecoins(self) -> Stablecoins:
+        """Return what the coins that legs settle in cost in each other."""
+        return self.gates.stablecoins
 
     @property
     def latest(self) -> ScanResult | None:
@@ -85,6 +123,18 @@ class Scanner:
             self._running = running
         # The caller may give up; the scan and its other waiters go on.
         return await asyncio.shield(running)
+
+    async def proven_scan(self) -> ScanResult:
+        """Scan, compare with what was paid, and offer nothing that fails (one look)."""
+        result = await self.scan()
+        if self._proofs is None:
+            return result
+        await self._proofs.check()
+        if self._proofs.has_doubts:
+            return await self.scan()
+        result = replace(result, venues=self._with_proofs(result.venues))
+        self._latest = result
+        return result
 
     def judge(self, base: Base) -> tuple[Opportunity | None, tuple[Skip, ...]]:
         """Judge one token on the last scan's fresh snapshots."""
@@ -200,16 +250,20 @@ class Scanner:
         availability = await self._lists()
         view = await self.rates.read(availability)
         by_base = _by_base(view.snapshots)
+        self.gates = replace(self.gates, stablecoins=measure(by_base.values()))
+        if self._proofs is not None:
+            self._proofs.observe(view.snapshots)
         rows = tuple(availability.rows.values())
         opportunities, dropped = rank(rows, by_base, self.gates)
         result = ScanResult(
             at=self._clock.now(),
-            venues=view.venues,
+            venues=self._with_proofs(view.venues),
             matrix=rows,
             opportunities=opportunities,
             skips=(*view.skips, *dropped, *self._left_out(availability)),
             snapshots=by_base,
             troubles=view.troubles,
+            stablecoins=self.gates.stablecoins,
         )
         _log_best(opportunities)
         if self.appraisal is not None:
@@ -217,6 +271,12 @@ class Scanner:
         self._latest = result
         self._took = self._clock.now() - begun
         return result
+
+    def _with_proofs(self, venues: Sequence[VenueStatus]) -> tuple[VenueStatus, ...]:
+        proofs = self._proofs
+        if proofs is None:
+            return tuple(venues)
+        return tuple(replace(each, proof=proofs.of(each.venue_id)) for each in venues)
 
     def _left_out(self, availability: Availability) -> tuple[Skip, ...]:
         """Return contracts that are no instruments of ours, as skips."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.callbacks import Verb
-from bot.cards import foreign, numbers
+from bot.cards import foreign, numbers, proof
 from bot.cards.card import Card, Style
 from bot.cards.facts import items, moment, number
 from bot.cards.halt import halt_buttons
@@ -231,4 +231,8 @@ _OTHERS: Mapping[AlertKind, Callable[[Facts, Look], Parts]] = {
     AlertKind.HALT_OVER: _over,
     AlertKind.FUNDING: funding,
     AlertKind.BOOKS_DIFFER: books_differ,
+    AlertKind.UNITS_SUSPECT: proof.units_suspect,
+    AlertKind.UNITS_PROVEN: proof.units_proven,
+    AlertKind.PRICES_APART: proof.prices_apart,
+    AlertKind.STABLECOIN_GAP: proof.stablecoin_gap,
 }

@@ -9,6 +9,7 @@ from bot.cards import numbers
 from bot.cards.card import Card
 from bot.cards.halt import halt_buttons
 from bot.cards.layout import folded, lines, rows_of, text
+from bot.cards.proof import coins_line, doubt_line, units_line
 from core.model.control import GLOBAL_SCOPE, HALT_KEY, TradingState
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ def health_card(health: Health, look: Look) -> Card:
         _venue_table(health, look),
         _LEGEND,
         *(_trouble(one, look) for one in _failing(health)),
+        units_line(health.venues, look),
+        *(_doubt(one, look) for one in health.venues),
+        coins_line(health.stablecoins),
         _halts(health.halts, look),
         _work(health, look),
         _life(health, look),
@@ -89,6 +93,13 @@ def _trouble(one: VenueHealth, look: Look) -> str:
             f" left out and not asked until {until}"
         )
     return lines(said, folded(one.error or ""))
+
+
+def _doubt(one: VenueHealth, look: Look) -> str:
+    """Return why a venue's rates are shown only, empty if they are not doubted."""
+    if one.proof is None or not one.proof.venue.state.is_doubted:
+        return ""
+    return doubt_line(one.proof, look)
 
 
 def _halts(halts: Sequence[Halt], look: Look) -> str:

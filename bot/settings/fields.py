@@ -91,6 +91,7 @@ def _setting(default: object, says: str, hint: str) -> Any:  # noqa: ANN401 - as
 
 _URL_HINT = "write an address such as http://127.0.0.1:8088/name"
 _USD_HINT = "write an amount in USD, for example 500"
+_FRACTION_HINT = "write a fraction between 0 and 1, for example 0.005"
 _WHOLE_HINT = "write a whole number"
 _IDS_HINT = "write numeric Telegram ids, with commas between them"
 
@@ -242,6 +243,26 @@ class Settings(BaseSettings):
         8,
         "Most payments of the slower leg until then.",
         "write a whole number from 1 to 10000",
+    )
+    unit_proof_requests: Annotated[int, Field(ge=20, le=600)] = _setting(
+        60,
+        "Most requests per hour and venue that compare shown rates with paid ones.",
+        "write a whole number from 20 to 600",
+    )
+    stablecoin_warn: Annotated[Decimal, Field(gt=0, lt=1)] = _setting(
+        Decimal("0.003"),
+        "USDT so far from USDC is told if a pair is open across both: 0.003 is 0.3 %.",
+        _FRACTION_HINT,
+    )
+    stablecoin_block: Annotated[Decimal, Field(gt=0, lt=1)] = _setting(
+        Decimal("0.005"),
+        "From this distance no pair across both coins is entered.",
+        _FRACTION_HINT,
+    )
+    stablecoin_close: Annotated[Decimal, Field(gt=0, lt=1)] = _setting(
+        Decimal("0.01"),
+        "From this distance closing open pairs across both coins is proposed.",
+        _FRACTION_HINT,
     )
     position_size_usd: Annotated[Decimal, Field(gt=0)] = _setting(
         Decimal(500), "Size of each leg in USD.", _USD_HINT

@@ -26,7 +26,9 @@ from core.model.control import Event, Halt, TradingState
 from core.model.units import Mode
 from core.orders import Identity, Orders
 from core.outages import OutageWatch
+from core.parity import GapLimits, ParityWatch
 from core.preferences import PreferenceBook
+from core.proofs import Proofs
 from core.quotes import QuoteParts, Quotes
 from core.reconcile import Reconciler
 from core.runtime import Nursery
@@ -206,6 +208,8 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         )
     )
     memory, history = SqliteAlertMemory(ground.database), _history(ground)
+    proofs = _proofs(ground, memory)
+    scanner.trust(proofs)
     parts = EngineParts(
         facts=_facts(ground),
         clock=clock,
@@ -220,6 +224,8 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
             memory=memory, outbox=ground.outbox, is_spike=history.is_spike
         ),
         outages=OutageWatch(monitor=monitor, memory=memory, outbox=ground.outbox),
+        proofs=proofs,
+        parity=_parity(ground, scanner, memory),
         foreign=ForeignWatch(
             venues=accounts.watched,
             trades=journal,
@@ -254,6 +260,30 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
 def _urgent_books(ground: Ground) -> Mapping[VenueId, OrderBooks]:
     """Return the books for orders and for the plans people wait for."""
     return {venue_id: each.for_orders for venue_id, each in ground.readers.items()}
+
+
+def _proofs(ground: Ground, memory: SqliteAlertMemory) -> Proofs:
+    return Proofs(
+        sources=ground.readers,
+        clock=ground.clock,
+        requests_per_hour=ground.settings.unit_proof_requests,
+        memory=memory,
+        outbox=ground.outbox,
+    )
+
+
+def _parity(ground: Ground, scanner: Scanner, memory: SqliteAlertMemory) -> ParityWatch:
+    settings = ground.settings
+    return ParityWatch(
+        limits=GapLimits(
+            warn=settings.stablecoin_warn,
+            block=settings.stablecoin_block,
+            close=settings.stablecoin_close,
+        ),
+        snapshot=scanner.rates.fresh,
+        memory=memory,
+        outbox=ground.outbox,
+    )
 
 
 def _clocks(ground: Ground, accounts: Accounts) -> ClockWatch:
@@ -335,6 +365,7 @@ async def _execution(
         clock=ground.clock,
         is_listed=scanner.is_listed,
         current_spread=scanner.spread_now,
+        entry_doubt=scanner.entry_doubt,
         mark_price=scanner.mark_price,
     )
     return Execution(world=world, nursery=ground.nursery)

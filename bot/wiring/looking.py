@@ -20,6 +20,7 @@ from core.health import VenueMonitor
 from core.model.units import Mode
 from core.opportunities import Gates
 from core.pnl import moves
+from core.proofs import Proofs
 from core.rates import Rates
 from core.runtime import Nursery, SystemClock
 from core.scanner import Scanner
@@ -58,7 +59,11 @@ async def scanning(settings: Settings) -> AsyncIterator[Scanner]:
         stack.push_async_callback(nursery.cancel)
         monitor = VenueMonitor(settings.venue_ids, clock)
         look = Looking(readers, monitor, fees_over(readers, clock), clock, nursery)
-        yield scanner_over(settings, look, _Forgetful())
+        scanner = scanner_over(settings, look, _Forgetful())
+        requests = settings.unit_proof_requests
+        proofs = Proofs(sources=readers, clock=clock, requests_per_hour=requests)
+        scanner.trust(proofs)
+        yield scanner
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ async def explaining(
 ) -> AsyncIterator[tuple[Why, Mapping[VenueId, VenueRules]]]:
     """Scan once and open the walk over one token's gates; no account is asked."""
     async with scanning(settings) as scanner:
-        await scanner.scan()
+        await scanner.proven_scan()
         known = {venue_id: rules(venue_id) for venue_id in settings.venue_ids}
         yield Why(scanner=scanner, clock=SystemClock()), known
 
@@ -137,6 +142,7 @@ def scanner_over(
             min_net=settings.min_net,
             max_break_even=timedelta(hours=settings.max_break_even_h),
             max_break_even_payments=settings.max_break_even_payments,
+            max_stablecoin_gap=settings.stablecoin_block,
         ),
         clock=clock,
         nursery=look.nursery,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.economics import round_trip_cost
@@ -24,12 +23,14 @@ from core.liquidity import (
     pair_prices,
 )
 from core.model.intent import Purpose
+from core.model.opportunity import prices_agree
 from core.model.units import LegSide
 from core.orders.desk import Draft, asked
 from core.planning import MIN_NOTIONALS, margin_needed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
+    from decimal import Decimal
 
     from core.execution.world import World
     from core.limits import Refusal
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from core.model.trade import Trade, TradeLeg
 
 READ_WITHIN_S = 5
-PRICES_AGREE = (Decimal("0.97"), Decimal("1.03"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,9 @@ async def check_entry(world: World, trade: Trade) -> Draft | Refused:
     for leg in trade.legs:
         if not world.is_listed(leg.instrument):
             return _delisted(leg)
+    doubt = world.entry_doubt(trade.long.instrument, trade.short.instrument)
+    if doubt is not None:
+        return Refused("doubt", doubt)
     try:
         async with asyncio.timeout(READ_WITHIN_S):
             seen = await _look(world, trade)
@@ -201,8 +204,7 @@ def _fresh_books(
 
 def _unlike_prices(trade: Trade, books: PairBooks) -> Refused | None:
     long_mid, short_mid = books.long.mid, books.short.mid
-    lowest, highest = PRICES_AGREE
-    if long_mid and short_mid and lowest <= long_mid / short_mid <= highest:
+    if long_mid and short_mid and prices_agree(long_mid, short_mid):
         return None
     why = f"the venues' prices of {trade.base} are more than 3% apart"
     return Refused("price", why)

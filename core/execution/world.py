@@ -73,6 +73,8 @@ class World:
     """Still trading by the venue's latest list."""
     current_spread: Callable[[Instrument, Instrument], Awaitable[Decimal | None]]
     """Hourly spread (long, short) from fresh rates; None when it cannot be told."""
+    entry_doubt: Callable[[Instrument, Instrument], str | None] = lambda *_: None
+    """Why (long, short) may not be entered: a unit not proven, coins apart."""
     mark_price: Callable[[Instrument], Decimal | None] = lambda _: None
     """Latest mark per base unit; prices a repair when the book cannot be read."""
 

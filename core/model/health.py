@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from core.model.control import Halt, TradingState
+from core.model.proof import VenueProof
+from core.model.stablecoin import UNMEASURED, Stablecoins
 from core.model.units import Mode, VenueId
 
 ERRORS_ALLOWED = Decimal("0.05")
@@ -53,6 +55,8 @@ class VenueHealth:
     tally: Tally = NO_READS
     paused_until: datetime | None = None
     """Nothing is asked of its public data before; None while it is asked."""
+    proof: VenueProof | None = None
+    """How far its rates are proven to be in the right unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +76,4 @@ class Health:
     started_at: datetime
     is_checking: bool
     """True while start-up reconciliation runs."""
+    stablecoins: Stablecoins = UNMEASURED

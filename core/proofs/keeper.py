@@ -63,6 +63,7 @@ class Proofs:
         self._cases = {venue_id: Case(venue_id) for venue_id in sources}
         self._asked: dict[VenueId, deque[datetime]] = {v: deque() for v in sources}
         self._is_checking = False
+        self._first_over = asyncio.Event()
 
     # --- what is known ----------------------------------------------------------------
 
@@ -88,6 +89,17 @@ class Proofs:
         if doubted is not None or venue.state is ProofState.PROVEN:
             return doubted
         return _skip(instrument, venue.reason or words.unproven(0))
+
+    async def settle_down(self) -> None:
+        """Wait while the very first comparison runs, not longer than a reader would.
+
+        Whoever asks for a quote right after the start is answered, not sent away.
+        """
+        try:
+            async with asyncio.timeout(READ_LIMIT.total_seconds()):
+                await self._first_over.wait()
+        except TimeoutError:
+            return
 
     @property
     def has_doubts(self) -> bool:
@@ -154,6 +166,7 @@ class Proofs:
                     await self._announce(case.changes.pop(0), is_held=is_held)
         finally:
             self._is_checking = False
+            self._first_over.set()
 
     # --- ask --------------------------------------------------------------------------
 

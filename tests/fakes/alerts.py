@@ -184,6 +184,26 @@ ALERT_FACTS: dict[AlertKind, dict[str, str]] = {
         "booked_usd": "0.10",
         "since": START.isoformat(),
     },
+    AlertKind.UNITS_SUSPECT: {
+        "venue": "lighter",
+        "base": "HYPE",
+        "reason": UGLY,
+        "since": START.isoformat(),
+    },
+    AlertKind.UNITS_PROVEN: {"venue": "lighter", "since": START.isoformat()},
+    AlertKind.PRICES_APART: {
+        "trade": "7F2",
+        "base": "HYPE",
+        "long": "lighter",
+        "short": "hyperliquid",
+        "long_price": "40.5",
+        "short_price": "35.123456",
+    },
+    AlertKind.STABLECOIN_GAP: {
+        "usdt": "0.9881",
+        "level": "close",
+        "trades": "7F2 8A1",
+    },
     AlertKind.PAUSED: {"reason": "Telegram does not answer", "advice": "Look."},
     AlertKind.HALTED: {
         **_HALT,

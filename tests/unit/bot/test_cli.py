@@ -84,7 +84,7 @@ class OneScan:
     def __init__(self, result: ScanResult) -> None:
         self.result = result
 
-    async def scan(self) -> ScanResult:
+    async def proven_scan(self) -> ScanResult:
         """Return it."""
         return self.result
 
@@ -103,6 +103,7 @@ def test_the_json_is_exactly_the_documented_object() -> None:
     """Programs read it: names, texts for decimals, null for unknown."""
     assert cli.scan_object(a_result()) == {
         "at": START.isoformat(),
+        "usdt_in_usdc": None,
         "venues": [
             {
                 "venue": venue,
@@ -116,6 +117,7 @@ def test_the_json_is_exactly_the_documented_object() -> None:
                 "errors": 0,
                 "error_budget_left": "1",
                 "paused_until": None,
+                "proof": None,
             }
             for venue in ("binance", "hyperliquid", "lighter", "extended")
         ],

@@ -15,7 +15,6 @@ from bot.cards.why import plain_lines, why_card
 from core import errors
 from core.model.instrument import AbsenceReason
 from core.model.opportunity import Skip, SkipReason
-from core.model.stablecoin import Stablecoins
 from core.model.units import Base, ChatId, Mode, UserId
 from core.opportunities import venues_of
 from core.quotes import Person
@@ -92,10 +91,10 @@ def _narrowed(bazaar: Bazaar) -> None:
 
 def _depegged(bazaar: Bazaar) -> None:
     _a_pair(bazaar)
-    bazaar.set_gates(
-        stablecoins=Stablecoins(Decimal("0.994"), 5),
-        max_stablecoin_gap=Decimal("0.005"),
-    )
+    for number in range(8):  # so many tokens tell what USDT costs in USDC
+        bazaar.sell(f"T{number}", BINANCE, price="5")
+        bazaar.sell(f"T{number}", EXTENDED, price="4.97")
+    bazaar.set_gates(max_stablecoin_gap=Decimal("0.005"))
 
 
 def _doubted(bazaar: Bazaar) -> None:
@@ -241,7 +240,7 @@ EXAMPLES = {
         _doubted,
     ),
     SkipReason.STABLECOIN_GAP: Example(
-        "❌ EX>BN: Extended and Binance settle in stablecoins 0.60% apart, less than"
+        "❌ EX>BN: Extended and Binance settle in USDC and USDT, 0.60% apart, less than"
         " 0.50% wanted. It ends once the stablecoins trade closer again.",
         _depegged,
     ),

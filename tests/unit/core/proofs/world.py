@@ -1,12 +1,11 @@
-"""Four wandering venues, the proofs over them, and time that passes minute by minute."""
+"""Four wandering venues, the proofs over them, and time that passes by minutes."""
 
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from core.model.proof import ProofState
 from core.proofs import Proofs
 from tests.fakes.memory import FakeAlertMemory, FakePutbox
 from tests.fakes.objects import ALL_VENUES
@@ -14,6 +13,9 @@ from tests.fakes.payers import FIRST, Mood, Payer
 from tests.fakes.runtime import FakeClock
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from core.model.proof import ProofState
     from core.model.units import VenueId
 
 MINUTE = timedelta(minutes=1)
