@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bot.callbacks import Verb
-from bot.cards import numbers
+from bot.cards import net, numbers
 from bot.cards.card import Card, Style
 from bot.cards.history import STEADY, is_steady, pair_key, spike_line
 from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
@@ -15,9 +16,8 @@ from bot.cards.shown import pack_rows, pair_row
 from bot.cards.venues import venue_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
-    from decimal import Decimal
 
     from bot.cards.card import Button
     from bot.cards.history import Pasts
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 PAGE_ROWS = 10
 MAX_PAGE_ROWS = 15
+ZERO, NEVER = Decimal(0), Decimal("Infinity")
+SORTS = {"net": "Net", "gross": "Gross", "apr": "APR", "even": "Even"}
+"""What the ranking can be sorted by, and its button."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +44,21 @@ class TopView:
     """Start of a token name, a venue code, or `steady`; empty shows everything."""
     pasts: Pasts = field(default_factory=dict)
     """How each ranked pair's spread has been."""
+    sort: str = "net"
+    """One of `SORTS`."""
 
 
 def top_card(result: ScanResult | None, look: Look, view: TopView) -> Card:
     """Return the ranking at the owner's size."""
     if result is None:
         return first_scan_card(look)
-    ranked = _wanted(result.opportunities, look, view)
+    ranked = _sorted(_wanted(result.opportunities, look, view), view.sort)
     page_rows, page, count = page_of(ranked, view.page, view.per_page)
     start = page * view.per_page
     html = lines(
         _headline(ranked, result, look, view),
-        _table(page_rows, start, look) if page_rows else _why_empty(result),
-        _legend(page_rows, look),
+        _table(page_rows, start, look, view.sort) if page_rows else _why_empty(result),
+        _legend(page_rows, look, view.sort),
         spike_line(page_rows, start + 1, view.pasts),
         venue_line(result, look, view.stale_after),
         f"Filter: {text(_filter_words(view.wanted))} · /top shows all"
@@ -69,6 +74,7 @@ def top_card(result: ScanResult | None, look: Look, view: TopView) -> Card:
             "page": str(page),
             "per_page": str(view.per_page),
             "wanted": view.wanted,
+            "sort": view.sort,
             "rows": pack_rows(pair_row(one) for one in page_rows),
         },
     )
@@ -101,8 +107,8 @@ def picker_card(result: ScanResult | None, look: Look, size_usd: Decimal) -> Car
     return Card(
         html=lines(
             head,
-            _table(ranked, 0, look) if ranked else _why_empty(result),
-            _legend(ranked, look),
+            _table(ranked, 0, look, "net") if ranked else _why_empty(result),
+            _legend(ranked, look, "net"),
             "Another size or token: /open TOKEN USD. A quote is not an order.",
         ),
         kind="picker",
@@ -116,7 +122,9 @@ def picker_card(result: ScanResult | None, look: Look, size_usd: Decimal) -> Car
     )
 
 
-def filter_card(result: ScanResult | None, look: Look, wanted: str) -> Card:
+def filter_card(
+    result: ScanResult | None, look: Look, wanted: str, sort: str = "net"
+) -> Card:
     """Return one chip per venue that narrows the ranking."""
     codes = [look.code(one.venue_id) for one in result.venues] if result else []
     chips = [
@@ -138,7 +146,7 @@ def filter_card(result: ScanResult | None, look: Look, wanted: str) -> Card:
         kind="top",
         card_id=look.card_id,
         rows=(*grid(chips, 5), (look.button("◀ Back", Verb.SCREEN, "top"),)),
-        shown={"wanted": wanted},
+        shown={"wanted": wanted, "sort": sort},
     )
 
 
@@ -180,28 +188,65 @@ def _headline(
     ranked: Sequence[Opportunity], result: ScanResult, look: Look, view: TopView
 ) -> str:
     if ranked:
-        best = ranked[0]
-        gain = gain_usd(best.spread_per_hour, look, view.size_usd)
-        return f"Best: {text(best.base)} {gain}, gross · {look.badge}"
+        return f"{_best(ranked, look, view)} · {look.badge}"
     if view.wanted and result.opportunities:
         return f"No pair matches {text(view.wanted)} now · {look.badge}"
     least = numbers.rate(view.min_spread_per_hour, look.rate_hours)
     return f"No spread above {least} now · {look.badge}"
 
 
-def _table(page_rows: Sequence[Opportunity], start: int, look: Look) -> str:
+def _best(ranked: Sequence[Opportunity], look: Look, view: TopView) -> str:
+    """Say in money what the first pair brings, net where it is priced."""
+    best = ranked[0]
+    if best.estimate is None or view.sort == "gross":
+        earned = gain_usd(best.spread_per_hour, look, view.size_usd)
+        return f"Best: {text(best.base)} {earned}, gross"
+    if best.refusal is not None:
+        return f"Nothing earns its costs: {text(best.base)} {net.gain(best.estimate)}"
+    return f"Best: {text(best.base)} {net.gain(best.estimate)}"
+
+
+def _sorted(ranked: Sequence[Opportunity], sort: str) -> Sequence[Opportunity]:
+    """Return the rows in another order; what is not priced stays last."""
+    keys: Mapping[str, Callable[[Opportunity], tuple[bool, Decimal]]] = {
+        "gross": lambda one: (False, -one.spread_per_hour),
+        "apr": lambda one: (one.estimate is None, -_net_apr(one)),
+        "even": lambda one: (one.estimate is None, _even_after(one)),
+    }
+    key = keys.get(sort)
+    return ranked if key is None else sorted(ranked, key=key)
+
+
+def _net_apr(one: Opportunity) -> Decimal:
+    return ZERO if one.estimate is None else one.estimate.net_apr
+
+
+def _even_after(one: Opportunity) -> Decimal:
+    smooth = None if one.estimate is None else one.estimate.break_even.smooth
+    return NEVER if smooth is None else Decimal(int(smooth.total_seconds()))
+
+
+def _table(page_rows: Sequence[Opportunity], start: int, look: Look, sort: str) -> str:
     per = f"/{look.rate_hours}h"
-    head = f"#   {'TOKEN':<8} {'L>S':<5} {per:>6} {'APR':>5}"
+    heads = {"gross": ("APR", "BE"), "apr": ("nAPR", "BE")}
+    second, third = heads.get(sort, ("net$", "BE"))
+    head = f"#  {'TOKEN':<8} {'L>S':<5} {second:>5} {per:>5} {third:>3}"
     body = (
-        f"{number:<3} "
+        f"{f'{number}{net.mark(one)}':<3.3}"
         f"{numbers.left(numbers.cut(one.base), 8)} "
         f"{_pair(one, look)} "
-        f"{numbers.rate_cell(one.spread_per_hour, look.rate_hours):>6} "
-        f"{numbers.apr_cell(one.gross_apr, 5):>5}"
-        f"{'?' if one.has_unknown_volume else ''}"
+        f"{_second(one, sort):>5} "
+        f"{numbers.rate_cell(one.spread_per_hour, look.rate_hours, width=5):>5} "
+        f"{net.even_cell(one):>3}"
         for number, one in enumerate(page_rows, start + 1)
     )
     return numbers.table([head, *body])
+
+
+def _second(one: Opportunity, sort: str) -> str:
+    if sort == "gross":
+        return numbers.apr_cell(one.gross_apr, 5)
+    return net.net_apr_cell(one) if sort == "apr" else net.net_cell(one)
 
 
 def _pair(one: Opportunity, look: Look) -> str:
@@ -209,13 +254,25 @@ def _pair(one: Opportunity, look: Look) -> str:
     return f"{look.code(long)}>{look.code(short)}"
 
 
-def _legend(page_rows: Sequence[Opportunity], look: Look) -> str:
+def _legend(page_rows: Sequence[Opportunity], look: Look, sort: str) -> str:
     if not page_rows:
         return ""
-    words = f"{look.per} gross, before fees · L>S = long > short"
-    if any(one.has_unknown_volume for one in page_rows):
-        words += " · ? = 24 h volume unknown"
-    return words
+    found = next((one.estimate for one in page_rows if one.estimate), None)
+    said = [f"{look.per} gross", "L>S = long > short"]
+    if found is not None:
+        hold, size = net.hold_text(found.hold), numbers.whole_usd(found.size_usd)
+        words = {"gross": "APR gross", "apr": f"nAPR = net, holding {hold}"}
+        said.insert(0, words.get(sort, f"net after {hold} at {size} per leg"))
+        said.append("BE = until the cost is earned")
+    return " · ".join(
+        [*said, *net.marks_legend(page_rows), *_unpriced(page_rows, look)]
+    )
+
+
+def _unpriced(page_rows: Sequence[Opportunity], look: Look) -> Sequence[str]:
+    """Say the first reason why a row has no net."""
+    reasons = [one.unpriced for one in page_rows if one.unpriced]
+    return [look.reason(reasons[0])] if reasons else []
 
 
 _REASONS = {
@@ -252,11 +309,16 @@ def _buttons(
         )
         for index, one in enumerate(page_rows)
     ]
+    chips = [
+        look.button(f"{label} •" if name == view.sort else label, Verb.SORT, name)
+        for name, label in SORTS.items()
+    ]
     # it enters the best of all, which a narrowed list need not show
     is_whole = look.can_trade and bool(page_rows) and not view.wanted
     best = look.button("⚡ Enter best", Verb.BEST, style=Style.SUCCESS)
     return rows_of(
         *grid([*tokens, *page_buttons(look, *pages)]),
+        chips if page_rows else [],
         [best] if is_whole else [],
         [
             look.button("🔄 Refresh", Verb.REFRESH),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.cards import hints, matrix, opportunity, plan, trouble
+from bot.cards import hints, matrix, opportunity, plan, tokens, trouble
 from bot.cards.card import Reply
 from bot.cards.history import pair_key
 from bot.handlers.screens import is_event, number_of, row_of, screen_behind
@@ -66,6 +66,7 @@ async def show_top(desk: Desk, caller: Caller, view: Mapping[str, str]) -> Card:
             per_page=min(per_page, opportunity.MAX_PAGE_ROWS),
             wanted=view.get("wanted", ""),
             pasts=_pasts(desk),
+            sort=view.get("sort", "net"),
         ),
     )
 
@@ -85,9 +86,14 @@ async def narrow(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) ->
     screen = await screen_behind(desk, caller, tap, message_id)
     if tap.arg:
         wanted = "" if tap.arg == "all" else tap.arg
-        return Reply(await show_top(desk, caller, {"wanted": wanted}))
+        view = {"wanted": wanted, "sort": screen.shown.get("sort", "net")}
+        return Reply(await show_top(desk, caller, view))
     result, wanted = desk.engine.latest_scan(), screen.shown.get("wanted", "")
-    return Reply(opportunity.filter_card(result, desk.look(caller), wanted))
+    return Reply(
+        opportunity.filter_card(
+            result, desk.look(caller), wanted, screen.shown.get("sort", "net")
+        )
+    )
 
 
 async def fresh_scan(desk: Desk) -> None:
@@ -128,9 +134,11 @@ async def show_matrix(desk: Desk, caller: Caller, view: Mapping[str, str]) -> Ca
 
 
 async def sort(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
-    """Show the matrix in another order."""
+    """Show the ranking or the matrix in another order."""
     screen = await screen_behind(desk, caller, tap, message_id)
     view = {**screen.shown, "page": "0", "sort": tap.arg}
+    if screen.kind == "top":
+        return Reply(await show_top(desk, caller, view))
     return Reply(await show_matrix(desk, caller, view))
 
 
@@ -166,9 +174,9 @@ async def show_token(desk: Desk, caller: Caller, name: str) -> Card:
         left_out = left_out_of(desk, name)
         if not left_out:
             raise
-        return matrix.left_out_card(name, left_out, desk.look(caller))
+        return tokens.left_out_card(name, left_out, desk.look(caller))
     best = view.opportunity
-    facts = matrix.TokenFacts(
+    facts = tokens.TokenFacts(
         row=view.row,
         result=view.result,
         opportunity=view.opportunity,
@@ -176,7 +184,7 @@ async def show_token(desk: Desk, caller: Caller, name: str) -> Card:
         past=desk.engine.spread_stats(best) if best else None,
     )
     stale_after = 2 * desk.engine.facts.scan_interval
-    return matrix.token_card(facts, desk.look(caller), stale_after)
+    return tokens.token_card(facts, desk.look(caller), stale_after)
 
 
 def left_out_of(desk: Desk, name: str) -> tuple[LeftOut, ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from bot.cards import hints, matrix, opportunity, plan, position, trouble
+from bot.cards import hints, opportunity, plan, position, tokens, trouble
 from bot.cards.card import Reply
 from bot.cards.shown import QuoteRequest, unpack_request
 from bot.handlers.scan import left_out_of
@@ -131,7 +131,7 @@ async def quote(desk: Desk, caller: Caller, request: QuoteRequest) -> Reply:
         if isinstance(error, errors.UnknownTokenError):
             left_out = left_out_of(desk, error.token)
             if left_out:
-                return Reply(matrix.left_out_card(error.token, left_out, look))
+                return Reply(tokens.left_out_card(error.token, left_out, look))
         again = request.pack()
         return Reply(trouble.trouble_card(look, error, again=again, can_quote=True))
     look = desk.look(caller)

@@ -12,7 +12,15 @@ import pytest
 
 from bot.callbacks import Tap, Verb
 from bot.cards import help as help_cards
-from bot.cards import matrix, opportunity, plan, position, preferences, trouble
+from bot.cards import (
+    matrix,
+    opportunity,
+    plan,
+    position,
+    preferences,
+    tokens,
+    trouble,
+)
 from bot.cards.alert import alert_card
 from bot.cards.card import Button, Card
 from bot.cards.checks import check, visible_text
@@ -165,13 +173,13 @@ def test_no_token_and_no_spread_breaks_a_card(base: str, spread: str) -> None:
     one = pair(base, spread=spread, volume=None, price="0.0000012")
     result = scan_of(one)
     cache = lists_of(result)
-    facts = matrix.TokenFacts(cache.rows[one.base], result, one)
+    facts = tokens.TokenFacts(cache.rows[one.base], result, one)
 
     for card in (
         opportunity.top_card(result, LOOK, replace(VIEW, page=0, wanted=base)),
         opportunity.picker_card(result, LOOK, Decimal(12345)),
         matrix.matrix_card(cache, result, LOOK, matrix.MatrixView()),
-        matrix.token_card(facts, LOOK, timedelta(minutes=2)),
+        tokens.token_card(facts, LOOK, timedelta(minutes=2)),
         plan.plan_card(_offer(open_plan(one, Decimal(12345))), LOOK),
     ):
         assert check(card) == ()
@@ -208,9 +216,9 @@ def test_a_token_gives_a_reason_for_every_hole() -> None:
     """A venue without a word would look forgotten."""
     one = pair("HYPE")
     result = scan_of(one)
-    facts = matrix.TokenFacts(lists_of(result).rows[one.base], result, one)
+    facts = tokens.TokenFacts(lists_of(result).rows[one.base], result, one)
 
-    text = _text(matrix.token_card(facts, LOOK, timedelta(minutes=2)))
+    text = _text(tokens.token_card(facts, LOOK, timedelta(minutes=2)))
 
     assert "LT not listed · EX pre-market contract, not traded" in text
     assert text.splitlines()[0] == (
@@ -225,9 +233,9 @@ def test_a_side_that_was_dropped_makes_no_pair_and_says_why() -> None:
         one.base, SkipReason.PRICE_MISMATCH, "Hyperliquid is 12% away", HYPERLIQUID
     )
     result = scan_of(one, skips=[skip])
-    facts = matrix.TokenFacts(lists_of(result).rows[one.base], result, None)
+    facts = tokens.TokenFacts(lists_of(result).rows[one.base], result, None)
 
-    card = matrix.token_card(facts, LOOK, timedelta(minutes=2))
+    card = tokens.token_card(facts, LOOK, timedelta(minutes=2))
 
     assert "HL Hyperliquid is 12% away" in _text(card)
     assert not [label for label in _labels(card) if label.startswith("Open")]
@@ -238,11 +246,11 @@ def test_a_viewer_sees_no_button_that_trades() -> None:
     one = pair("HYPE")
     result = scan_of(one)
     look = replace(LOOK, can_trade=False)
-    facts = matrix.TokenFacts(lists_of(result).rows[one.base], result, one)
+    facts = tokens.TokenFacts(lists_of(result).rows[one.base], result, one)
     position_of_one = value_of(trade_of(open_plan(one), "trade001"))
     cards = [
         opportunity.top_card(result, look, VIEW),
-        matrix.token_card(facts, look, timedelta(minutes=2)),
+        tokens.token_card(facts, look, timedelta(minutes=2)),
         position.position_card(position_of_one, look),
     ]
 

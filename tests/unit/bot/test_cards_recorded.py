@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bot.cards import matrix, opportunity
+from bot.cards import matrix, opportunity, tokens
 from bot.cards.checks import check
 from bot.cards.shown import unpack_rows
 from core.model.instrument import Availability, TokenRow
@@ -83,8 +83,8 @@ async def test_every_token_of_two_whole_markets_has_a_card_that_fits() -> None:
     assert result is not None
 
     for row in cache.rows.values():
-        facts = matrix.TokenFacts(row, result, None)
-        card = matrix.token_card(facts, chat.desk.look(), timedelta(minutes=2))
+        facts = tokens.TokenFacts(row, result, None)
+        card = tokens.token_card(facts, chat.desk.look(), timedelta(minutes=2))
         assert check(card) == (), card.html
 
 
