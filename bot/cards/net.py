@@ -66,15 +66,16 @@ def mark(one: Opportunity) -> str:
     return "?" if one.has_unknown_volume else " "
 
 
-def marks_legend(shown: Sequence[Opportunity]) -> Sequence[str]:
+def marks_legend(shown: Sequence[Opportunity], look: Look) -> Sequence[str]:
     """Say what the signs in these rows mean."""
     said = []
     if any(one.refusal is not None for one in shown):
         said.append("! pays only gross, see its card")
     if any(mark(one) == "?" for one in shown):
         said.append("? = 24 h volume unknown")
-    if any(one.estimate is None for one in shown):
-        said.append("- = not priced")
+    unpriced = next((one.unpriced for one in shown if one.unpriced), None)
+    if unpriced is not None:
+        said.append(f"- not priced: {look.reason(unpriced)}")
     return said
 
 

@@ -227,20 +227,38 @@ def _even_after(one: Opportunity) -> Decimal:
 
 
 def _table(page_rows: Sequence[Opportunity], start: int, look: Look, sort: str) -> str:
+    if all(one.estimate is None for one in page_rows):
+        return _gross_table(page_rows, start, look)
     per = f"/{look.rate_hours}h"
-    heads = {"gross": ("APR", "BE"), "apr": ("nAPR", "BE")}
-    second, third = heads.get(sort, ("net$", "BE"))
-    head = f"#  {'TOKEN':<8} {'L>S':<5} {second:>5} {per:>5} {third:>3}"
+    second = {"gross": "APR", "apr": "nAPR"}.get(sort, "net$")
+    head = f"#  {'TOKEN':<8} {'L>S':<5} {second:>5} {per:>5} {'BE':>3}"
     body = (
-        f"{f'{number}{net.mark(one)}':<3.3}"
-        f"{numbers.left(numbers.cut(one.base), 8)} "
-        f"{_pair(one, look)} "
+        f"{_start(number, one, look)} "
         f"{_second(one, sort):>5} "
         f"{numbers.rate_cell(one.spread_per_hour, look.rate_hours, width=5):>5} "
         f"{net.even_cell(one):>3}"
         for number, one in enumerate(page_rows, start + 1)
     )
     return numbers.table([head, *body])
+
+
+def _gross_table(page_rows: Sequence[Opportunity], start: int, look: Look) -> str:
+    """Return the rows without a net: no order book was read for any of them."""
+    per = f"/{look.rate_hours}h"
+    head = f"#  {'TOKEN':<8} {'L>S':<5} {per:>6} {'APR':>5}"
+    body = (
+        f"{_start(number, one, look)} "
+        f"{numbers.rate_cell(one.spread_per_hour, look.rate_hours):>6} "
+        f"{numbers.apr_cell(one.gross_apr, 5):>5}"
+        for number, one in enumerate(page_rows, start + 1)
+    )
+    return numbers.table([head, *body])
+
+
+def _start(number: int, one: Opportunity, look: Look) -> str:
+    """Return the left half of a row: number and mark, token, both venues."""
+    token = numbers.left(numbers.cut(one.base), 8)
+    return f"{f'{number}{net.mark(one)}':<3.3}{token} {_pair(one, look)}"
 
 
 def _second(one: Opportunity, sort: str) -> str:
@@ -264,15 +282,7 @@ def _legend(page_rows: Sequence[Opportunity], look: Look, sort: str) -> str:
         words = {"gross": "APR gross", "apr": f"nAPR = net, holding {hold}"}
         said.insert(0, words.get(sort, f"net after {hold} at {size} per leg"))
         said.append("BE = until the cost is earned")
-    return " · ".join(
-        [*said, *net.marks_legend(page_rows), *_unpriced(page_rows, look)]
-    )
-
-
-def _unpriced(page_rows: Sequence[Opportunity], look: Look) -> Sequence[str]:
-    """Say the first reason why a row has no net."""
-    reasons = [one.unpriced for one in page_rows if one.unpriced]
-    return [look.reason(reasons[0])] if reasons else []
+    return " · ".join([*said, *net.marks_legend(page_rows, look)])
 
 
 _REASONS = {
@@ -310,7 +320,7 @@ def _buttons(
         for index, one in enumerate(page_rows)
     ]
     chips = [
-        look.button(f"{label} •" if name == view.sort else label, Verb.SORT, name)
+        look.button(f"{label}•" if name == view.sort else label, Verb.SORT, name)
         for name, label in SORTS.items()
     ]
     # it enters the best of all, which a narrowed list need not show

@@ -51,6 +51,7 @@ from tests.fakes.engine import (
     trade_of,
     value_of,
 )
+from tests.fakes.estimates import estimate
 from tests.fakes.objects import BINANCE, EXTENDED, HYPERLIQUID, LIGHTER
 from tests.fakes.runtime import START
 
@@ -100,12 +101,75 @@ def test_top_says_the_best_pair_in_dollars_first() -> None:
 
     assert text.splitlines() == [
         "Best: HYPE +$0.40 per 8 h at $500, gross · 🧪 PAPER",
-        "#   TOKEN    L>S      /8h   APR",
-        "1   HYPE     BN>HL   .080   88%",
-        "2   APT      BN>HL   .040   44%",
-        "%/8h gross, before fees · L>S = long > short",
+        "#  TOKEN    L>S      /8h   APR",
+        "1  HYPE     BN>HL   .080   88%",
+        "2  APT      BN>HL   .040   44%",
+        "%/8h gross · L>S = long > short",
         "4 of 4 venues · 18 s old",
     ]
+
+
+PRICED = (
+    replace(pair("HYPE", spread="0.00014"), estimate=estimate()),
+    replace(
+        pair("APT", spread="0.0001"),
+        estimate=estimate(funding="0.47", smooth=timedelta(hours=61, minutes=12)),
+        refusal=Skip(Base("APT"), SkipReason.BELOW_MIN_NET, "-0.58 USD net over 24 h"),
+    ),
+    replace(pair("SUI", spread="0.0002"), unpriced="lighter shows no order book"),
+)
+"""Best net first: +0.51, -0.58 and one whose book could not be read."""
+
+
+def test_top_ranks_by_what_is_left_after_costs_and_marks_what_pays_only_gross() -> None:
+    """SUI is the widest spread, yet nobody knows what it would cost to enter."""
+    text = _text(opportunity.top_card(scan_of(*PRICED), LOOK, VIEW))
+
+    assert text.splitlines() == [
+        "Best: HYPE +$0.51 net in 24 h at $500 · 🧪 PAPER",
+        "#  TOKEN    L>S    net$   /8h  BE",
+        "1  HYPE     BN>HL +0.51  .112 20h",
+        "2! APT      BN>HL -0.58  .080 62h",
+        "3  SUI      BN>HL     -  .160   -",
+        (
+            "net after 24 h at $500 per leg · %/8h gross · L>S = long > short"
+            " · BE = until the cost is earned · ! pays only gross, see its card"
+            " · - not priced: Lighter shows no order book"
+        ),
+        "4 of 4 venues · 18 s old",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sort", "order", "head"),
+    [
+        ("gross", ["SUI", "HYPE", "APT"], "#  TOKEN    L>S     APR   /8h  BE"),
+        ("apr", ["HYPE", "APT", "SUI"], "#  TOKEN    L>S    nAPR   /8h  BE"),
+        ("even", ["HYPE", "APT", "SUI"], "#  TOKEN    L>S    net$   /8h  BE"),
+    ],
+)
+def test_top_can_be_sorted_by_gross_net_apr_and_break_even(
+    sort: str, order: list[str], head: str
+) -> None:
+    """One tap shows what the ranking would be without costs."""
+    card = opportunity.top_card(scan_of(*PRICED), LOOK, replace(VIEW, sort=sort))
+
+    rows = _text(card).splitlines()
+    assert rows[1] == head
+    assert [row[3:7].strip() for row in rows[2:5]] == order
+    chips = [button.label for row in card.rows for button in row][3:7]
+    assert [one for one in chips if one.endswith("•")] == [
+        {"gross": "Gross•", "apr": "APR•", "even": "Even•"}[sort]
+    ]
+
+
+def test_top_admits_that_nothing_earns_its_costs() -> None:
+    """A best pair that loses must not be praised."""
+    text = _text(opportunity.top_card(scan_of(PRICED[1]), LOOK, VIEW))
+
+    assert text.startswith(
+        "Nothing earns its costs: APT −$0.58 net in 24 h at $500 · 🧪 PAPER"  # noqa: RUF001 -- as cards print it
+    )
 
 
 def test_a_silent_venue_is_named_and_left_out() -> None:
@@ -126,7 +190,7 @@ def test_an_unknown_volume_is_marked_in_its_row() -> None:
     """A thin market with a great rate is the classic trap."""
     text = _text(opportunity.top_card(scan_of(pair(volume=None)), LOOK, VIEW))
 
-    assert "88%?" in text
+    assert "1? HYPE " in text
     assert "? = 24 h volume unknown" in text
 
 
@@ -190,7 +254,7 @@ def test_a_chinese_name_counts_two_cells_a_character() -> None:
     """币安人生 fills the eight cells of its column."""
     text = _text(opportunity.top_card(scan_of(pair("币安人生")), LOOK, VIEW))
 
-    assert "1   币安人生 BN>HL   .080   88%" in text
+    assert "1  币安人生 BN>HL   .080   88%" in text
 
 
 # --- the matrix -----------------------------------------------------------------------
