@@ -26,10 +26,19 @@ from rich.table import Table
 from bot import logs
 from bot.cards.export import ledger_csv
 from bot.cards.look import Look
+from bot.cards.replay import NOTE, NOTHING, day_lines, day_object
 from bot.cards.why import plain_lines
 from bot.checkup.findings import is_clean, lines_of
 from bot.settings import SettingsError, load_settings
-from bot.wiring import NotReadyError, booked, check_all, explaining, running, scanning
+from bot.wiring import (
+    NotReadyError,
+    booked,
+    check_all,
+    explaining,
+    replaying,
+    running,
+    scanning,
+)
 from core.errors import StorageError, UnknownTokenError
 from core.model.units import hours_of
 
@@ -54,6 +63,7 @@ BAD_SETTINGS: Final = 2
 NO_ANSWER: Final = 3
 INTERRUPTED: Final = 130
 MOST_DAYS: Final = 36_500
+BEST_OF_DAY: Final = 10
 _SIGNS: Final = {"ok": "✅", "single": "⚠️", "none": "❌"}
 
 
@@ -89,6 +99,8 @@ async def _command(options: argparse.Namespace, settings: Settings) -> int:
         return await _check(settings)
     if options.command == "export":
         return await _export(settings, days=options.days)
+    if options.command == "backtest":
+        return await _backtest(settings, days=options.days, as_json=options.json)
     if options.why:
         return await _why(settings, options.why)
     return await _scan(settings, as_json=options.json)
@@ -115,6 +127,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument(
         "--days", type=_days, help="only what was booked in so many days"
+    )
+    backtest = commands.add_parser(
+        "backtest",
+        help="replay recorded scans and print each day's best pairs, before costs",
+        epilog="The bot may run meanwhile.",
+    )
+    backtest.add_argument(
+        "--days", type=_days, help="only the last so many days; all that is kept if not"
+    )
+    backtest.add_argument(
+        "--json", action="store_true", help="print one JSON object for each day"
     )
     scan = commands.add_parser(
         "scan",
@@ -154,6 +177,26 @@ async def _export(settings: Settings, *, days: int | None) -> int:
     content, _ = ledger_csv(found)
     sys.stdout.write(content)
     return DONE
+
+
+# --- backtest -------------------------------------------------------------------------
+
+
+async def _backtest(settings: Settings, *, days: int | None, as_json: bool) -> int:
+    """Print every replayed day, oldest first, as soon as it is done."""
+    last = None if days is None else timedelta(days=days)
+    lines = [] if as_json else [NOTE]
+    async with replaying(settings) as backtest:
+        is_empty = True
+        async for day in backtest.days(last, best=BEST_OF_DAY):
+            is_empty = False
+            lines += [json.dumps(day_object(day))] if as_json else day_lines(day)
+            sys.stdout.write("".join(f"{line}\n" for line in lines))
+            sys.stdout.flush()
+            lines = []
+    if is_empty:
+        _complain(NOTHING)
+    return CANNOT_GO_ON if is_empty else DONE
 
 
 # --- run ------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from bot.wiring.engine import (
     open_engine,
     open_ground,
 )
-from bot.wiring.looking import booked, check_all, explaining, scanning
+from bot.wiring.looking import booked, check_all, explaining, replaying, scanning
 from core.errors import StorageError
 from core.limits import PAUSE_KEY
 from core.runtime import Nursery, RandomIds, SystemClock
@@ -50,6 +50,7 @@ __all__ = [
     "booked",
     "check_all",
     "explaining",
+    "replaying",
     "running",
     "scanning",
 ]

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from bot.checkup.findings import Level
 from bot.checkup.questions import Subjects, examine_accounts
 from bot.wiring.accounts import NO_KEYS, Keyless, live_venues, paper_venues
-from bot.wiring.looking import Looking, fees_over, open_readers, scanner_over
+from bot.wiring.looking import (
+    HISTORY_FILE,
+    Looking,
+    fees_over,
+    open_readers,
+    scanner_over,
+)
 from bot.wiring.preferences import LiveQuoting, host_values
 from core.alerts import SpreadWatch
 from core.bookkeeping import Bookkeeper
@@ -61,7 +67,6 @@ log = logging.getLogger(__name__)
 
 _KEYLESS = "keys"
 """Key of the halt of a venue that cannot be traded for want of keys."""
-HISTORY_FILE = "history.db"
 NOT_READY = "Live trading did not start; `carrybot check` shows everything."
 
 

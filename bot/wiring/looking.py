@@ -15,6 +15,7 @@ from bot.messenger import open_bot
 from bot.wiring.accounts import live_venues
 from core.appraisal import Appraisal, BookShelf, Terms, books_per_minute
 from core.availability import AvailabilityCache
+from core.backtest import Backtest
 from core.fees import Fees
 from core.health import VenueMonitor
 from core.model.units import Mode
@@ -29,6 +30,7 @@ from core.venues.listing import split_name
 from core.venues.markets import open_markets
 from core.why import Why
 from storage.ledger import read_file
+from storage.spread_history import SqliteSpreadHistory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from core.venues.account import LiveVenue
     from core.venues.markets import MarketReader
 
+HISTORY_FILE = "history.db"
 RATES_LIFE_IN_SCANS = 2
 """A silent venue's last rates serve for so many scan intervals."""
 TELEGRAM_WITHIN = timedelta(seconds=10)
@@ -135,18 +138,23 @@ def scanner_over(
             probes=readers,
             max_age=settings.scan_interval * RATES_LIFE_IN_SCANS,
         ),
-        gates=Gates(
-            min_spread_per_hour=settings.min_spread_hourly,
-            min_volume_usd=settings.min_daily_volume_usd,
-            allows_unknown_volume=settings.allow_unknown_volume,
-            min_net=settings.min_net,
-            max_break_even=timedelta(hours=settings.max_break_even_h),
-            max_break_even_payments=settings.max_break_even_payments,
-            max_stablecoin_gap=settings.stablecoin_block,
-        ),
+        gates=gates_of(settings),
         clock=clock,
         nursery=look.nursery,
         appraisal=_appraisal(settings, look),
+    )
+
+
+def gates_of(settings: Settings) -> Gates:
+    """Return what a pair must pass by the settings."""
+    return Gates(
+        min_spread_per_hour=settings.min_spread_hourly,
+        min_volume_usd=settings.min_daily_volume_usd,
+        allows_unknown_volume=settings.allow_unknown_volume,
+        min_net=settings.min_net,
+        max_break_even=timedelta(hours=settings.max_break_even_h),
+        max_break_even_payments=settings.max_break_even_payments,
+        max_stablecoin_gap=settings.stablecoin_block,
     )
 
 
@@ -196,6 +204,23 @@ async def booked(settings: Settings, since: timedelta | None) -> tuple[Move, ...
     found = (move for entry in entries for move in moves(entry))
     wanted = [move for move in found if after is None or move.at >= after]
     return tuple(sorted(wanted, key=lambda move: move.at))
+
+
+# --- a replay -------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def replaying(settings: Settings) -> AsyncIterator[Backtest]:
+    """Open what was recorded; the bot may run and record meanwhile.
+
+    Raises:
+        StorageError: nothing was recorded yet, or it cannot be read.
+    """
+    past = await SqliteSpreadHistory.open_to_read(settings.data_dir / HISTORY_FILE)
+    try:
+        yield Backtest(records=past, gates=gates_of(settings), clock=SystemClock())
+    finally:
+        await past.close()
 
 
 # --- the check ------------------------------------------------------------------------

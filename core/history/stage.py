@@ -239,6 +239,7 @@ def _recorded(result: ScanResult) -> RecordedScan:
         rows=result.matrix,
         snapshots=result.snapshots,
         refused=_refused(result.skips),
+        stablecoins=result.stablecoins,
     )
 
 

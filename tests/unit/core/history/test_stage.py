@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from core.history.stage import History
 from core.model.history import PastRates
 from core.model.opportunity import Opportunity, Skip, SkipReason
+from core.model.stablecoin import Stablecoins
 from core.model.units import Base
 from tests.fakes.history import MemoryHistory
 from tests.fakes.objects import BINANCE, EXTENDED, instrument, scan_result, snapshot
@@ -207,7 +208,8 @@ async def test_every_scan_is_recorded_with_what_kept_a_contract_out() -> None:
     """A replay must refuse what was refused then, though no snapshot shows it."""
     desk = Desk()
     why = Skip(Base("APT"), SkipReason.UNIT_SUSPECT, "8 times", *SHORT)
-    seen = replace(scan(pair("1"), START), skips=(why,))
+    coins = Stablecoins(Decimal("0.999"), 12)
+    seen = replace(scan(pair("1"), START), skips=(why,), stablecoins=coins)
 
     await desk.history.note(seen)
 
@@ -215,6 +217,7 @@ async def test_every_scan_is_recorded_with_what_kept_a_contract_out() -> None:
     assert kept.at == START
     assert kept.snapshots == seen.snapshots
     assert kept.refused == {SHORT: SkipReason.UNIT_SUSPECT}
+    assert kept.stablecoins == coins
 
 
 async def test_a_full_disk_costs_the_record_and_is_said_once(
