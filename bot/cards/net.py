@@ -60,16 +60,16 @@ def even_cell(one: Opportunity) -> str:
 
 
 def mark(one: Opportunity) -> str:
-    """Return the sign before a token: `!` pays only gross, `?` unknown volume."""
-    if one.refusal is not None:
-        return "!"
-    return "?" if one.has_unknown_volume else " "
+    """Return the sign of a row: `?` unknown volume, `!` pays only gross."""
+    if one.has_unknown_volume:
+        return "?"
+    return " " if one.refusal is None else "!"
 
 
 def marks_legend(shown: Sequence[Opportunity], look: Look) -> Sequence[str]:
     """Say what the signs in these rows mean."""
     said = []
-    if any(one.refusal is not None for one in shown):
+    if any(mark(one) == "!" for one in shown):
         said.append("! pays only gross, see its card")
     if any(mark(one) == "?" for one in shown):
         said.append("? = 24 h volume unknown")

@@ -47,7 +47,7 @@ class Terms:
     leverage: Decimal
     hold: timedelta
     top: int
-    """How many tokens are priced, the widest spreads first."""
+    """How many tokens are priced, the widest spreads first; 0 ranks by spread."""
 
 
 class Appraisal:
@@ -71,6 +71,8 @@ class Appraisal:
     async def appraise(self, result: ScanResult, gates: Gates) -> ScanResult:
         """Return the scan ranked by expected net, with every pair that was priced."""
         terms = self.terms
+        if not terms.top:
+            return result
         wanted = {
             each.base: pairs_of(result.snapshots.get(each.base, ()), gates)
             for each in result.opportunities[: terms.top]
@@ -149,6 +151,4 @@ def _chosen(
     if pairs:
         return pairs[0]
     why = f"only the {top} widest spreads are priced at each scan"
-    if not top:
-        why = "CARRY_NET_TOP_K is 0, so no order book is read"
     return replace(gross, unpriced=why)

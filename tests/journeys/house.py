@@ -321,9 +321,16 @@ class House:
         """Return the id of a chat's newest message, 0 for an empty chat."""
         return max((one.id for one in self.telegram.messages(user)), default=0)
 
-    async def enter(self, words: str) -> ChatMessage:
+    async def quote(self, words: str, pair: str = "") -> ChatMessage:
+        """Return the confirm card of a token's best pair, or of one such as BN>HL."""
+        if not pair:
+            return await self.say(f"/open {words}")
+        await self.tap(f"Open {pair}…", await self.say(f"/matrix {words}"))
+        return self.card()
+
+    async def enter(self, words: str, pair: str = "") -> ChatMessage:
         """Quote a pair, confirm, and return the card of the outcome."""
-        card = await self.say(f"/open {words}")
+        card = await self.quote(words, pair)
         await self.tap("Open $", card)
         await self.rest()
         return card
@@ -438,7 +445,7 @@ async def not_hedged(house: House) -> AsyncIterator[ChatMessage]:
     Leg 1 shows its book twice more (last checks, its fill), leg 2 once (last checks).
     At the end the books are back and the excess is sold.
     """
-    card = await house.say("/open SUI")
+    card = await house.quote("SUI", "BN>HL")
     house.spoil_books("binance", after=2)
     house.spoil_books("hyperliquid", after=1)
     await house.tap("Open $", card)

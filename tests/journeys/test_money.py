@@ -96,7 +96,7 @@ async def test_payments_follow_an_interval_that_shrinks_and_grows_again(
 
     Held from 21:52. At 1 h from 22:10: payments at 23, 0, 1, 2; at 8 h from 02:30: 8.
     """
-    await house.enter("PEPE")
+    await house.enter("PEPE", "BN>HL")
     trade = await newest(house)
     since = house.clock.now()
     house.box.world.set_interval("PEPE", BINANCE, 4)
@@ -125,7 +125,7 @@ async def test_a_payment_that_no_scan_announced_is_found_with_the_next(
 
     4 h to 1 h at 22:10 and Binance shows no rates until 00:00:30: 23:00 was never seen.
     """
-    await house.enter("PEPE")
+    await house.enter("PEPE", "BN>HL")
     trade = await newest(house)
     since = house.clock.now()
     await go_to(house, 22, 9)
@@ -188,7 +188,7 @@ async def test_two_pairs_of_one_token_live_side_by_side(house: House) -> None:
     house.box.world.set_rate("APT", "extended", Decimal(0))
     house.box.world.set_rate("APT", "hyperliquid", Decimal("0.00005"))
     await house.scan()
-    await house.enter("APT")
+    await house.enter("APT", "EX>HL")
     second, first = await house.trades()
     assert {first.state, second.state} == {TradeState.OPEN}
     since = house.clock.now()

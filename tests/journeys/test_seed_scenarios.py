@@ -26,6 +26,15 @@ def reasons(house: House, base: str) -> set[SkipReason]:
     return {skip.reason for skip in house.ranking.skips if skip.base == base}
 
 
+GROSS = {
+    "net_top_k": 0,
+    "min_net": -1,
+    "max_break_even_h": 8760,
+    "max_break_even_payments": 10_000,
+}
+"""Settings of those who do not care for costs."""
+
+
 async def test_token_on_all_exchanges(house: House) -> None:
     """APT trades on four venues: six pairs, and the widest of them is offered."""
     card = await house.say("/matrix APT")
@@ -34,7 +43,7 @@ async def test_token_on_all_exchanges(house: House) -> None:
     assert card.text.startswith("APT long LT, short BN · +0.071%/8h, 78% APR gross")
     rows = [line for line in card.text.splitlines() if line[2:3] == ">"]
     assert len(rows) == 6, "n(n-1)/2 pairs of four venues"
-    assert rows[0].split() == ["LT>BN", ".071", "78%"]
+    assert rows[0].split()[:2] == ["LT>BN", ".071"]
     assert card.labels[0][0] == "Open LT>BN…"
     await house.tap("Open LT>BN…")
     assert house.card().text.startswith("⚡ Open APT? $500 per leg · 🧪 PAPER")
@@ -84,10 +93,11 @@ async def test_highest_spread_priority(
 ) -> None:
     """All tokens are ranked together; the best is entered first, then what fits.
 
+    By gross spread, as without costs; test_net_truth ranks by what is left of it.
     250 dollars on each venue carry one leg of 500 at 3x (200 are asked for), so once
     KAITO holds Extended and Lighter the next pair that fits is SUI, ninth in the list.
     """
-    async with open_house(tmp_path, paper_balance_usd=250) as house:
+    async with open_house(tmp_path, paper_balance_usd=250, **GROSS) as house:
         with caplog.at_level(logging.INFO):
             await house.scan()
         said = [each.message for each in caplog.records]
@@ -136,7 +146,7 @@ async def test_liquidity_filtering(house: House) -> None:
 
     house.box.world.set_volume("GRASS", "extended", Decimal(50_000))
     await house.scan()
-    assert house.ranking.opportunities[0].base == "GRASS", "the volume alone kept it"
+    assert house.ranked("GRASS") is not None, "the volume alone kept it"
 
 
 async def test_a_side_of_unknown_volume_is_marked_or_left_out(tmp_path: Path) -> None:
@@ -147,7 +157,7 @@ async def test_a_side_of_unknown_volume_is_marked_or_left_out(tmp_path: Path) ->
             for line in (await house.say("/top")).text.splitlines()
             if "WIF" in line
         ]
-        assert row[0].endswith("?")
+        assert re.match(r"\d+\? ?WIF ", row[0])
         card = await house.say("/open WIF")
         assert "⚠️ 24 h volume of one side is unknown" in card.text
     async with open_house(tmp_path / "strict", allow_unknown_volume="false") as house:

@@ -286,7 +286,7 @@ async def test_on_an_old_list_opening(house: House) -> None:
     now = house.truth("APT")["venues"]["binance"]["rate_hourly"]
     world.set_rate("APT", "binance", Decimal(now) / 2)
     await house.scan()
-    toast = await house.tap("2 APT", card)
+    toast = await house.tap("3 APT", card)
     assert toast.startswith("APT was 0.071, now 0.0"), toast
     await house.tap("Open LT>BN…", card)
     assert house.card().text.startswith("⚡ Open APT? $500 per leg")
