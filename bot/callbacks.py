@@ -47,7 +47,7 @@ class Verb(StrEnum):
     PNL = "v"
     """Period, split or file `arg` of the results; payments of a pair."""
     FOREIGN = "i"
-    """Ignore the foreign position `arg` of the card."""
+    """Ignore the foreign position `arg` of the card, or adopt it with `a` before."""
     REPAIR = "e"
     """Retry, stop, believe or give up the repair of the card's pair, by `arg`."""
 

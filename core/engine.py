@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.availability import row_of
+from core.claims import Person, Quote
 from core.errors import UnknownTokenError, UnknownTradeError, VenueError
 from core.execution.sizing import Held
 from core.execution.world import stopped_key
@@ -27,15 +28,16 @@ from core.model.position import Portfolio
 from core.model.preferences import Key
 from core.model.trade import TradeState
 from core.positions import value_trade
-from core.quotes import Person, Quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
+    from core.adoption import Adoption
     from core.alerts import SpreadWatch
     from core.bookkeeping import Bookkeeper
+    from core.claims import Claims
     from core.execution import Execution
     from core.execution.foreign import ForeignWatch
     from core.health import VenueMonitor
@@ -126,6 +128,8 @@ class EngineParts:
     parity: ParityWatch
     foreign: ForeignWatch
     quotes: Quotes
+    claims: Claims
+    adoption: Adoption
     execution: Execution
     why: Why
     reconciler: Reconciler
@@ -423,25 +427,44 @@ class Engine:
         person = Person(user_id, chat_id)
         return await self._parts.quotes.close(trade_id, person=person)
 
+    async def quote_adopt(
+        self,
+        venue_id: VenueId,
+        symbol: str,
+        quantity: Decimal,
+        *,
+        user_id: UserId,
+        chat_id: ChatId,
+    ) -> Quote:
+        """Offer to make a pair of a position that is not ours and its counterpart.
+
+        Raises:
+            CannotAdoptError: it is gone or changed, or nothing hedges it.
+        """
+        person = Person(user_id, chat_id)
+        return await self._parts.adoption.quote(venue_id, symbol, quantity, person)
+
     async def issue(self, plan_id: PlanId, message_id: MessageId) -> None:
         """Bind a drafted plan to the message that shows it."""
-        await self._parts.quotes.issue(plan_id, message_id)
+        await self._parts.claims.issue(plan_id, message_id)
 
     async def discard(self, plan_id: PlanId) -> None:
         """Void a plan whose card was replaced or could not be sent."""
-        await self._parts.quotes.discard(plan_id)
+        await self._parts.claims.discard(plan_id)
 
     async def confirm(
         self, nonce: Nonce, *, user_id: UserId, chat_id: ChatId, message_id: MessageId
     ) -> Trade:
         """Claim a plan, start its trade as a supervised task, and return the trade.
 
+        A pair that is adopted is open at once, and nothing is started.
+
         Raises:
             PlanGoneError: late, twice, foreign, void; nothing was ordered.
             CoreError: paused, reconciling; nothing was ordered.
         """
         person = Person(user_id, chat_id)
-        return await self._parts.quotes.confirm(nonce, person, message_id)
+        return await self._parts.claims.confirm(nonce, person, message_id)
 
     async def cancel(
         self, nonce: Nonce, *, user_id: UserId, chat_id: ChatId, message_id: MessageId
@@ -452,7 +475,7 @@ class Engine:
             PlanGoneError: it was already used, expired or void.
         """
         person = Person(user_id, chat_id)
-        await self._parts.quotes.cancel(nonce, person, message_id)
+        await self._parts.claims.cancel(nonce, person, message_id)
 
     # --- hold -----------------------------------------------------------------------
 

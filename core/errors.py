@@ -177,6 +177,14 @@ class CoolingDownError(CoreError):
         self.token, self.until = token, until
 
 
+class CannotAdoptError(CoreError):
+    """A position that is not ours cannot become a leg of a pair."""
+
+    def __init__(self, token: str, why: str) -> None:
+        super().__init__(f"{token} cannot be adopted: {why}.")
+        self.token, self.why = token, why
+
+
 class AlreadyHeldError(CoreError):
     """A venue already holds a position in this token (ours or foreign)."""
 

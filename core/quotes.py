@@ -1,14 +1,12 @@
-"""Decide with a person: price a plan, store it under a secret, claim it on one tap.
+"""A token, a size or an open pair in; a plan priced from both books, or why not, out.
 
-A plan is priced from both books at the moment of asking. Its confirm button carries a
-secret of which only the hash is stored; the claim is one conditional update, so
-one plan leads to at most one trade however often and by whomever it is pressed.
+Everything is read at the moment of asking; what could never be confirmed is refused
+before a card offers it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -20,15 +18,7 @@ from core.errors import (
     MarginError,
     NoPairError,
     NothingFitsError,
-    NotYoursError,
     OffTheListError,
-    PausedError,
-    PlanExpiredError,
-    PlanPendingError,
-    PlanUnknownError,
-    PlanUsedError,
-    PlanVoidError,
-    ReconcilingError,
     SizeError,
     ThinSpreadError,
     TooManyOpenError,
@@ -38,14 +28,9 @@ from core.errors import (
     VenueDownError,
     VenueError,
 )
-from core.limits import PAUSE_KEY, STARTUP_KEY, strictest
 from core.liquidity import PairBooks
-from core.model.commit import Claim
-from core.model.control import GLOBAL_SCOPE, HALT_KEY, Event, TradingState
 from core.model.opportunity import Opportunity
-from core.model.plan import OpenPlan, PlanState, StoredPlan
-from core.model.trade import Trade, TradeLeg, TradeState, advance_trade
-from core.model.units import Nonce, PlanId, TradeId
+from core.model.trade import TradeState
 from core.opportunities import chosen_pair, net_refusal
 from core.planning import (
     Holding,
@@ -57,26 +42,22 @@ from core.planning import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
     from decimal import Decimal
 
-    from core.execution import Execution
+    from core.claims import Claims, Person, Quote
     from core.fees import Fees
     from core.limits import Limits
-    from core.model.control import Halt
     from core.model.instrument import Instrument, TokenRow
     from core.model.market import OrderBook
     from core.model.opportunity import Skip
     from core.model.order import Balance
-    from core.model.plan import ClosePlan, PlanLeg
-    from core.model.units import Base, ChatId, MessageId, UserId, VenueId
+    from core.model.plan import OpenPlan
+    from core.model.trade import Trade
+    from core.model.units import Base, TradeId, VenueId
     from core.model.venue import VenueRules
     from core.ports import (
         Clock,
-        Halts,
-        Ids,
         OrderBooks,
-        Plans,
         Trades,
         TradingVenue,
     )
@@ -89,27 +70,6 @@ OTHER_HOLDS = (timedelta(hours=8), timedelta(hours=24), timedelta(hours=72))
 """What a confirm card shows beside the planned hold."""
 MOST_BOOK_READS = 10
 """How many pairs "Enter best" prices before it gives up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who asks, and in which chat."""
-
-    user_id: UserId
-    chat_id: ChatId
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A plan and the secret its confirm button carries."""
-
-    plan_id: PlanId
-    nonce: Nonce
-    body: OpenPlan | ClosePlan
-    quoted_at: datetime
-    expires_at: datetime
-    passed_over: tuple[tuple[Base, str], ...] = ()
-    """What "Enter best" skipped before this one, and why."""
 
 
 class Quoting(Protocol):
@@ -144,19 +104,16 @@ class QuoteParts:
     books: Mapping[VenueId, OrderBooks]
     accounts: Mapping[VenueId, TradingVenue]
     rules: Mapping[VenueId, VenueRules]
-    plans: Plans
+    claims: Claims
     trades: Trades
-    halts: Halts
     limits: Limits
     fees: Fees
-    execution: Execution
     clock: Clock
-    ids: Ids
     quoting: Quoting
 
 
 class Quotes:
-    """Prices plans and turns one tap into one trade."""
+    """Prices plans."""
 
     def __init__(self, parts: QuoteParts) -> None:
         self._parts = parts
@@ -181,7 +138,7 @@ class Quotes:
         pair = self._ranked(base) if venues is None else self._named(row, venues)
         await self._check_entry(pair, person)
         body = await self._price_open(pair, size_usd)
-        return await self._draft(body, person, self._parts.quoting.ttl)
+        return await self._parts.claims.draft(body, person, self._parts.quoting.ttl)
 
     async def best(self, *, size_usd: Decimal | None, person: Person) -> Quote:
         """Price the first pair of the ranking that fits and store it as a draft.
@@ -189,7 +146,7 @@ class Quotes:
         Raises:
             NothingFitsError: none fits; it names why for each.
         """
-        await self._check_scopes(person)
+        await self._parts.claims.check_scopes(person)
         self._check_size(size_usd)
         await self._check_room()
         result = self._parts.scanner.latest or await self._parts.scanner.scan()
@@ -216,7 +173,9 @@ class Quotes:
                 except CoreError as error:
                     why = str(error)
                 else:
-                    quote = await self._draft(body, person, self._parts.quoting.ttl)
+                    quote = await self._parts.claims.draft(
+                        body, person, self._parts.quoting.ttl
+                    )
                     return replace(quote, passed_over=tuple(passed))
             passed.append((pair.base, why))
         raise NothingFitsError(tuple(passed))
@@ -260,7 +219,7 @@ class Quotes:
             snapshots={s.instrument.venue_id: s for s in known if s is not None},
             balances=balances,
         )
-        return await self._draft(body, person, CLOSE_TTL)
+        return await self._parts.claims.draft(body, person, CLOSE_TTL)
 
     def _row(self, base: Base) -> TokenRow:
         current = self._parts.scanner.availability.current
@@ -303,7 +262,7 @@ class Quotes:
 
     async def _check_entry(self, pair: Opportunity, person: Person) -> None:
         """Refuse what could never be confirmed, before a card offers it."""
-        await self._check_scopes(person)
+        await self._parts.claims.check_scopes(person)
         first, second = sorted(
             each.instrument.venue_id for each in (pair.long, pair.short)
         )
@@ -311,8 +270,8 @@ class Quotes:
         for trade in await self._parts.trades.trades_in_progress():
             if trade.base == pair.base:
                 _refuse_if_held(trade, {first, second})
-        await self._check_scopes(person, pair.long.instrument, pair.short.instrument)
         long, short = pair.long.instrument, pair.short.instrument
+        await self._parts.claims.check_scopes(person, long, short)
         await self._parts.scanner.first_proofs()
         doubt = self._parts.scanner.entry_doubt(long, short)
         if doubt is not None:
@@ -327,14 +286,6 @@ class Quotes:
         running = len(await self._parts.trades.trades_in_progress())
         if running >= self._parts.limits.caps.max_open_trades:
             raise TooManyOpenError(running)
-
-    async def _check_scopes(self, person: Person, *instruments: Instrument) -> None:
-        """Refuse while entries are off everywhere, or for one of these instruments."""
-        halts = await self._parts.halts.halts()
-        everywhere = [each for each in halts if each.scope == GLOBAL_SCOPE]
-        _refuse_if_halted(max(everywhere, key=_strictness, default=None), person)
-        for each in instruments:
-            _refuse_if_halted(strictest(halts, each.venue_id, each.symbol), person)
 
     async def _price_open(
         self, pair: Opportunity, size_usd: Decimal | None
@@ -437,177 +388,6 @@ class Quotes:
         except (VenueError, TimeoutError):
             return None
 
-    async def _draft(
-        self, body: OpenPlan | ClosePlan, person: Person, ttl: timedelta
-    ) -> Quote:
-        nonce = Nonce(self._parts.ids.nonce())
-        now = self._parts.clock.now()
-        quote = Quote(PlanId(self._parts.ids.short()), nonce, body, now, now + ttl)
-        await self._parts.plans.draft(
-            StoredPlan(
-                plan_id=quote.plan_id,
-                nonce_hash=hash_of(nonce),
-                user_id=person.user_id,
-                chat_id=person.chat_id,
-                message_id=None,
-                body=body,
-                quoted_at=now,
-                expires_at=quote.expires_at,
-                state=PlanState.DRAFT,
-            )
-        )
-        return quote
-
-    async def issue(self, plan_id: PlanId, message_id: MessageId) -> None:
-        """Bind a draft to the message that shows it."""
-        await self._parts.plans.issue(plan_id, message_id)
-
-    async def discard(self, plan_id: PlanId) -> None:
-        """Void a plan whose card was replaced or could not be sent."""
-        await self._parts.plans.end(plan_id, PlanState.VOID)
-
-    # --- claim ------------------------------------------------------------------------
-
-    async def confirm(
-        self, nonce: Nonce, person: Person, message_id: MessageId
-    ) -> Trade:
-        """Use a plan and start its trade.
-
-        Raises:
-            CoreError: why not; nothing was ordered.
-        """
-        plan = await self._pressable(nonce, person, message_id)
-        if isinstance(plan.body, OpenPlan):
-            await self._check_scopes(
-                person, plan.body.first.instrument, plan.body.second.instrument
-            )
-            trade = self._new_trade(plan, plan.body, message_id)
-        else:
-            trade = await self._closing(plan, plan.body, message_id)
-        claim = Claim(
-            nonce_hash=plan.nonce_hash,
-            user_id=person.user_id,
-            chat_id=person.chat_id,
-            message_id=message_id,
-            now=self._parts.clock.now(),
-            trade=trade,
-            event=self._claimed(plan, trade, person),
-        )
-        if not await self._parts.plans.claim(claim):
-            await self._pressable(nonce, person, message_id)
-            raise PlanUsedError(None)
-        if isinstance(plan.body, OpenPlan):
-            self._parts.execution.start_open(trade)
-        else:
-            self._parts.execution.start_close(trade)
-        return trade
-
-    async def cancel(self, nonce: Nonce, person: Person, message_id: MessageId) -> None:
-        """End an issued plan.
-
-        Raises:
-            PlanGoneError: it cannot be ended any more.
-        """
-        plan = await self._pressable(nonce, person, message_id)
-        if not await self._parts.plans.end(plan.plan_id, PlanState.CANCELLED):
-            raise PlanUsedError(plan.trade_id)
-
-    async def _pressable(
-        self, nonce: Nonce, person: Person, message_id: MessageId
-    ) -> StoredPlan:
-        """Return the plan behind a button, or say why the button is dead."""
-        plan = await self._parts.plans.plan_of_nonce(hash_of(nonce))
-        if plan is None:
-            raise PlanUnknownError
-        if (plan.user_id, plan.chat_id) != (person.user_id, person.chat_id):
-            raise NotYoursError(plan.user_id)
-        if plan.state is PlanState.DRAFT:
-            raise PlanPendingError
-        # a card that was sent just before a kill never learned its message
-        if plan.message_id not in {None, message_id}:
-            raise NotYoursError(plan.user_id)
-        if plan.state is PlanState.USED:
-            raise PlanUsedError(plan.trade_id)
-        if plan.state in {PlanState.VOID, PlanState.CANCELLED}:
-            raise PlanVoidError(plan.state.value)
-        if (
-            plan.state is PlanState.EXPIRED
-            or self._parts.clock.now() >= plan.expires_at
-        ):
-            await self._parts.plans.end(plan.plan_id, PlanState.EXPIRED)
-            raise PlanExpiredError(plan.expires_at)
-        return plan
-
-    def _new_trade(
-        self, plan: StoredPlan, body: OpenPlan, message_id: MessageId
-    ) -> Trade:
-        return Trade(
-            trade_id=TradeId(self._parts.ids.short()),
-            plan_id=plan.plan_id,
-            base=body.base,
-            first=_leg(body.first),
-            second=_leg(body.second),
-            quantity_base=min(body.first.quantity_base, body.second.quantity_base),
-            leverage=body.leverage,
-            spread_per_hour=body.spread_per_hour,
-            bounds=body.bounds,
-            opened_by=plan.user_id,
-            chat_id=plan.chat_id,
-            message_id=message_id,
-            created_at=self._parts.clock.now(),
-            version=1,
-        )
-
-    async def _closing(
-        self, plan: StoredPlan, body: ClosePlan, message_id: MessageId
-    ) -> Trade:
-        trade = await self._parts.trades.trade(body.trade_id)
-        if trade is None:
-            raise UnknownTradeError(body.trade_id)
-        if trade.state is not TradeState.OPEN:
-            raise TradeBusyError(trade.trade_id, trade.state.value)
-        return replace(
-            advance_trade(trade, "T19"),
-            close_plan_id=plan.plan_id,
-            close_target_base=trade.quantity_base * 0,
-            close_rounds=0,
-            chat_id=plan.chat_id,
-            message_id=message_id,
-        )
-
-    def _claimed(self, plan: StoredPlan, trade: Trade, person: Person) -> Event:
-        verb = "open" if isinstance(plan.body, OpenPlan) else "close"
-        return Event(
-            at=self._parts.clock.now(),
-            who=f"user {person.user_id}",
-            what=f"confirmed {verb}",
-            detail=f"trade={trade.trade_id} plan={plan.plan_id} base={trade.base}",
-        )
-
-
-def _too_little(pair: Opportunity, unpriced: str | None) -> str | None:
-    """Return why "Enter best" passes over a pair that a person may still choose."""
-    if pair.estimate is None:
-        return unpriced
-    return None if pair.refusal is None else pair.refusal.detail
-
-
-def _refuse_if_halted(halt: Halt | None, person: Person) -> None:
-    if halt is None or halt.state is TradingState.ACTIVE:
-        return
-    if halt.key == STARTUP_KEY:
-        raise ReconcilingError
-    reason = halt.reason
-    if halt.key in {PAUSE_KEY, HALT_KEY}:
-        reason = "by you" if halt.by == person.user_id else "by another person"
-    is_persons = halt.key == HALT_KEY
-    can_close = is_persons or halt.state is not TradingState.HALTED
-    raise PausedError(reason, halt.since, is_halt=is_persons, can_close=can_close)
-
-
-def _strictness(halt: Halt) -> bool:
-    return halt.state is TradingState.HALTED
-
 
 def _refuse_if_held(trade: Trade, venues: set[VenueId]) -> None:
     """Refuse a second trade of a token on a venue that one of ours is on.
@@ -625,6 +405,13 @@ def _refuse_if_held(trade: Trade, venues: set[VenueId]) -> None:
         raise AlreadyHeldError(trade.base, leg.instrument.venue_id, detail)
 
 
+def _too_little(pair: Opportunity, unpriced: str | None) -> str | None:
+    """Return why "Enter best" passes over a pair that a person may still choose."""
+    if pair.estimate is None:
+        return unpriced
+    return None if pair.refusal is None else pair.refusal.detail
+
+
 def _details(skips: Iterable[Skip]) -> str:
     """Return in words why a token has no pair now, each with the venue it is about."""
     words = []
@@ -635,17 +422,3 @@ def _details(skips: Iterable[Skip]) -> str:
         is_named = skip.venue_id is None or skip.venue_id in skip.detail
         words.append(skip.detail if is_named else f"{skip.venue_id}: {skip.detail}")
     return "; ".join(dict.fromkeys(words)).replace("_", " ") or "no fresh rates"
-
-
-def hash_of(nonce: Nonce) -> str:
-    """Return what is stored of a button's secret: hex SHA-256."""
-    return hashlib.sha256(nonce.encode()).hexdigest()
-
-
-def _leg(leg: PlanLeg) -> TradeLeg:
-    return TradeLeg(
-        instrument=leg.instrument,
-        side=leg.side,
-        taker_fee=leg.taker_fee,
-        entry_rate_per_hour=None if leg.rate is None else leg.rate.per_hour,
-    )

@@ -27,12 +27,12 @@ from core.opportunities import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from core.claims import Person
     from core.errors import CoreError
     from core.model.instrument import Availability, Instrument, LeftOut
     from core.model.market import FundingSnapshot
     from core.model.units import VenueId
     from core.ports import Clock
-    from core.quotes import Person
     from core.scanner import Scanner
 
 

@@ -163,6 +163,10 @@ class Journal:
         if row["action"] == "open":
             _check_owner(trade, trade.plan_id, row["plan_id"])
             insert_trade(connection, trade)
+            for intent in claim.intents:
+                put_intent(connection, intent)
+            for fill in claim.fills:
+                put_fill(connection, fill)
         else:
             _check_owner(trade, trade.close_plan_id, row["plan_id"])
             if not move_trade(connection, trade):

@@ -11,7 +11,14 @@ from core.errors import StorageError
 from core.model.control import Cooldown, Event, Halt, TradingState
 from core.model.intent import IntentState, OrderIntent, Purpose
 from core.model.order import Fill, Payment
-from core.model.plan import Bounds, ClosePlan, OpenPlan, PlanState, StoredPlan
+from core.model.plan import (
+    AdoptPlan,
+    Bounds,
+    ClosePlan,
+    OpenPlan,
+    PlanState,
+    StoredPlan,
+)
 from core.model.trade import Trade, TradeLeg, TradeState
 from core.model.units import (
     Base,
@@ -38,6 +45,7 @@ from storage.columns import (
 if TYPE_CHECKING:
     import sqlite3
 
+    from core.model.plan import PlanBody
     from storage.columns import (
         Values,
     )
@@ -46,7 +54,8 @@ if TYPE_CHECKING:
 # the tuples of one.
 _LEGS = Json("legs", TypeAdapter(tuple[TradeLeg, TradeLeg], config=STRICT))
 _BOUNDS = Json("bounds", TypeAdapter(tuple[Bounds], config=STRICT))
-_OPEN_PLAN = Json("plan", TypeAdapter(tuple[OpenPlan], config=STRICT))
+_OPEN_PLAN = Json("plan", TypeAdapter(tuple[OpenPlan | AdoptPlan], config=STRICT))
+"""Both begin a trade: no text of the one has the other's fields."""
 _CLOSE_PLAN = Json("close plan", TypeAdapter(tuple[ClosePlan], config=STRICT))
 
 
@@ -55,10 +64,10 @@ _CLOSE_PLAN = Json("close plan", TypeAdapter(tuple[ClosePlan], config=STRICT))
 
 def plan_values(plan: StoredPlan) -> Values:
     """Return a plan's columns."""
-    if isinstance(plan.body, OpenPlan):
-        action, body = "open", _OPEN_PLAN.dump((plan.body,))
-    else:
+    if isinstance(plan.body, ClosePlan):
         action, body = "close", _CLOSE_PLAN.dump((plan.body,))
+    else:
+        action, body = "open", _OPEN_PLAN.dump((plan.body,))
     return {
         "nonce_hash": plan.nonce_hash,
         "plan_id": plan.plan_id,
@@ -98,7 +107,7 @@ def plan_of(row: sqlite3.Row) -> StoredPlan:
     )
 
 
-def _plan_body(record: Record) -> OpenPlan | ClosePlan:
+def _plan_body(record: Record) -> PlanBody:
     text = record.text("body")
     if _digest(text) != record.text("body_sha256"):
         message = f"stored plan {record.text('plan_id')} was changed after the quote"

@@ -205,9 +205,11 @@ def _over(facts: Facts, look: Look) -> Parts:
 
 def _foreign(facts: Facts, look: Look) -> Parts:
     can_ignore = look.can_trade and foreign.alert_shown(facts)
-    ignore = [look.button("Ignore", Verb.FOREIGN, "0")] if can_ignore else []
+    adopt = look.button("Adopt…", Verb.FOREIGN, f"{foreign.ADOPT}0")
+    ignore = look.button("Ignore", Verb.FOREIGN, "0")
     rest = look.button("Positions", Verb.SCREEN, "pos")
-    return foreign.alert_words(facts, look), rows_of([*ignore, rest]), []
+    row = [adopt, ignore, rest] if can_ignore else [rest]
+    return foreign.alert_words(facts, look), rows_of(row), []
 
 
 def _state_buttons(look: Look) -> tuple[tuple[Button, ...], ...]:

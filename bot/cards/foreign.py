@@ -23,6 +23,9 @@ MOST = 5
 """Named on one card; the rest is counted."""
 IGNORED = "I say no more of it until its quantity changes."
 CHANGED = "It is gone or has another size by now."
+ADOPT = "a"
+"""Begins the argument of a button that adopts; the row's number follows."""
+ADOPTED = "Adopted. I watch it from now on."
 
 
 class Named(NamedTuple):
@@ -60,17 +63,17 @@ def _held(quantity: Decimal) -> str:
 
 
 def buttons(found: Sequence[ForeignPosition], look: Look) -> list[Button]:
-    """Return an Ignore button for each one that is named; none for viewers."""
+    """Return Adopt and Ignore for each one that is named; none for viewers."""
     if not look.can_trade:
         return []
-    return [
-        look.button(
-            f"Ignore {look.code(one.venue_id)} {numbers.cut(one.name)}",
-            Verb.FOREIGN,
-            str(index),
-        )
-        for index, one in enumerate(told(found)[:MOST])
-    ]
+    rows = []
+    for index, one in enumerate(told(found)[:MOST]):
+        name = f"{look.code(one.venue_id)} {numbers.cut(one.name)}"
+        rows += [
+            look.button(f"Adopt {name}…", Verb.FOREIGN, f"{ADOPT}{index}"),
+            look.button(f"Ignore {name}", Verb.FOREIGN, str(index)),
+        ]
+    return rows
 
 
 def pack(found: Sequence[ForeignPosition]) -> dict[str, str]:

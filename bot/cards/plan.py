@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from bot.callbacks import Tap, Verb
 from bot.cards import numbers
+from bot.cards.adopt import adopt_card
 from bot.cards.card import Button, Card, Style
 from bot.cards.layout import lines, rows_of, text
 from bot.cards.legs import leg_table
-from core.model.plan import OpenPlan
+from core.model.plan import AdoptPlan, OpenPlan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from bot.cards.look import Look
     from bot.cards.shown import QuoteRequest
-    from core.model.plan import ClosePlan, PlanLeg
+    from core.model.plan import ClosePlan, PlanBody, PlanLeg
     from core.model.units import Nonce, PlanId
 
 MAX_NAMED = 3
@@ -31,7 +32,7 @@ class Offer:
 
     plan_id: PlanId
     nonce: Nonce
-    body: OpenPlan | ClosePlan
+    body: PlanBody
     quoted_at: datetime
     expires_at: datetime
     request: QuoteRequest
@@ -47,6 +48,9 @@ class Offer:
 def plan_card(offer: Offer, look: Look) -> Card:
     """Return the card whose first button carries the nonce."""
     body = offer.body
+    if isinstance(body, AdoptPlan):
+        keys = offer.plan_id, offer.nonce
+        return adopt_card(body, keys, offer.expires_at, look)
     if isinstance(body, OpenPlan):
         html, confirm = _open_text(offer, body, look), _open_button(body)
     else:
@@ -106,7 +110,7 @@ def _open_text(offer: Offer, body: OpenPlan, look: Look) -> str:
         _units(body, look),
         "⚠️ 24 h volume of one side is unknown" if body.has_unknown_volume else "",
         _open_bounds(body, look),
-        _validity(offer, look),
+        _validity(offer, body, look),
         _passed_over(offer, look),
     )
 
@@ -223,9 +227,9 @@ def _slips(body: OpenPlan | ClosePlan, look: Look) -> str:
     )
 
 
-def _validity(offer: Offer, look: Look) -> str:
+def _validity(offer: Offer, body: OpenPlan | ClosePlan, look: Look) -> str:
     ttl = numbers.duration_text(offer.expires_at - offer.quoted_at)
-    book_at = min(offer.body.first.book_at, offer.body.second.book_at)
+    book_at = min(body.first.book_at, body.second.book_at)
     age = numbers.duration_text(look.now - book_at)
     until = numbers.moment(offer.expires_at, "T")
     return f"Valid until {until} ({ttl}) · books {age} old"
@@ -257,7 +261,7 @@ def _close_text(offer: Offer, body: ClosePlan, look: Look) -> str:
         f" · fees {numbers.usd(-body.fees_usd)}",
         _next_payment(body, look),
         f"Refuses: {_slips(body, look)}",
-        _validity(offer, look),
+        _validity(offer, body, look),
     )
 
 

@@ -253,6 +253,14 @@ def _busy(error: errors.TradeBusyError, look: Look) -> Words:
     )
 
 
+def _cannot_adopt(error: errors.CannotAdoptError, look: Look) -> Words:
+    return Words(
+        f"{error.token} cannot be adopted: {_ended(look.with_titles(error.why))}",
+        f"{_NOTHING} I still do not touch it.",
+        helps=("pos",),
+    )
+
+
 def _storage(error: errors.StorageError, look: Look) -> Words:
     del look
     return Words(
@@ -292,6 +300,7 @@ REFUSALS: Mapping[type[errors.CoreError], Callable[..., Words]] = {
     errors.ReconcilingError: _reconciling,
     errors.CoolingDownError: _cooling,
     errors.AlreadyHeldError: _held,
+    errors.CannotAdoptError: _cannot_adopt,
     errors.PlanExpiredError: _expired,
     errors.PlanUsedError: _used,
     errors.PlanVoidError: _void,

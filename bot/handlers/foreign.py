@@ -1,4 +1,4 @@
-"""Answer the button on a position that is not ours."""
+"""Answer the buttons on a position that is not ours: ignore it, or adopt it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 from bot.cards import foreign
 from bot.cards.card import Reply
+from bot.cards.plan import Offer, plan_card
+from bot.cards.shown import QuoteRequest
+from bot.cards.trouble import trouble_card
 from bot.handlers.positions import show_positions
 from bot.handlers.screens import OldScreenError, is_event, number_of, screen_behind
+from core.errors import CannotAdoptError
 
 if TYPE_CHECKING:
     from bot.access import Caller
@@ -16,13 +20,16 @@ if TYPE_CHECKING:
     from core.model.units import MessageId
 
 
-async def ignore(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
-    """Say no more of a position at the size that was shown; nothing is ordered."""
+async def answer(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
+    """Ignore or adopt a position at the size that was shown; nothing is ordered."""
     screen = await screen_behind(desk, caller, tap, message_id)
-    named, index = foreign.unpack(screen.shown), number_of(tap.arg)
+    index = number_of(tap.arg.removeprefix(foreign.ADOPT))
+    named = foreign.unpack(screen.shown)
     if index is None or index >= len(named):
         raise OldScreenError(screen.kind)
     one = named[index]
+    if tap.arg.startswith(foreign.ADOPT):
+        return await _adopt(desk, caller, one)
     is_done = await desk.engine.ignore_foreign(
         one.venue_id, one.symbol, one.quantity_base, caller.user_id
     )
@@ -32,3 +39,27 @@ async def ignore(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) ->
         toast=foreign.IGNORED if is_done else foreign.CHANGED,
         is_new=is_event(screen),
     )
+
+
+async def _adopt(desk: Desk, caller: Caller, one: foreign.Named) -> Reply:
+    """Return a confirm card in a new message, or why there is no pair to adopt."""
+    look = desk.look(caller)
+    try:
+        quote = await desk.engine.quote_adopt(
+            one.venue_id,
+            one.symbol,
+            one.quantity_base,
+            user_id=caller.user_id,
+            chat_id=caller.chat_id,
+        )
+    except CannotAdoptError as error:
+        return Reply(trouble_card(look, error), is_new=True)
+    offer = Offer(
+        plan_id=quote.plan_id,
+        nonce=quote.nonce,
+        body=quote.body,
+        quoted_at=quote.quoted_at,
+        expires_at=quote.expires_at,
+        request=QuoteRequest(),
+    )
+    return Reply(plan_card(offer, look), plan_id=quote.plan_id, is_new=True)

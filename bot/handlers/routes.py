@@ -295,7 +295,7 @@ _TAPS: Mapping[Verb, TapHandler] = {
     Verb.SORT: scan.sort,
     Verb.WHY: why.tapped,
     Verb.PNL: pnl.change,
-    Verb.FOREIGN: foreign.ignore,
+    Verb.FOREIGN: foreign.answer,
     Verb.REPAIR: repair.answer,
 }
 VERBS: Mapping[Verb, TapHandler] = {

@@ -7,7 +7,15 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from bot.cards import hints, opportunity, plan, position, tokens, trouble
+from bot.cards import (
+    foreign,
+    hints,
+    opportunity,
+    plan,
+    position,
+    tokens,
+    trouble,
+)
 from bot.cards.card import Reply
 from bot.cards.shown import QuoteRequest, unpack_request
 from bot.handlers.scan import left_out_of
@@ -202,6 +210,10 @@ async def confirm(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -
         return await _gone(desk, caller, error, message_id)
     except errors.CoreError as error:
         return await _refused(desk, caller, error, message_id)
+    if trade.state is TradeState.OPEN:
+        found = await desk.engine.position(trade.trade_id)
+        card = position.position_card(found, desk.look(caller))
+        return Reply(card, toast=foreign.ADOPTED)
     is_close = trade.state is TradeState.CLOSE1
     toast = trouble.CLOSING if is_close else trouble.OPENING
     return Reply(position.progress_card(trade, desk.look(caller)), toast=toast)

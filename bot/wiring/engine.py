@@ -18,8 +18,10 @@ from bot.wiring.looking import (
     scanner_over,
 )
 from bot.wiring.preferences import LiveQuoting, host_values
+from core.adoption import Adoption
 from core.alerts import SpreadWatch
 from core.bookkeeping import Bookkeeper
+from core.claims import Claims
 from core.engine import Engine, EngineFacts, EngineParts
 from core.errors import StorageError
 from core.execution import Execution, World
@@ -195,26 +197,41 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         ),
     )
     execution = await _execution(ground, scanner, accounts.watched, limits)
+    rules = {venue_id: each.rules for venue_id, each in ground.readers.items()}
+    claims = Claims(
+        plans=journal,
+        trades=journal,
+        halts=journal,
+        execution=execution,
+        clock=clock,
+        ids=ground.ids,
+    )
+    quoting = LiveQuoting(book, settings.quote_ttl, settings.planned_hold)
     quotes = Quotes(
         QuoteParts(
             scanner=scanner,
             books=_urgent_books(ground),
             accounts=accounts.all,
-            rules={venue_id: each.rules for venue_id, each in ground.readers.items()},
-            plans=journal,
+            rules=rules,
+            claims=claims,
             trades=journal,
-            halts=journal,
             limits=limits,
             fees=fees,
-            execution=execution,
             clock=clock,
-            ids=ground.ids,
-            quoting=LiveQuoting(book, settings.quote_ttl, settings.planned_hold),
+            quoting=quoting,
         )
     )
     memory, history = SqliteAlertMemory(ground.database), _history(ground)
     proofs = _proofs(ground, memory)
     scanner.trust(proofs)
+    foreign = ForeignWatch(
+        venues=accounts.watched,
+        trades=journal,
+        memory=memory,
+        outbox=ground.outbox,
+        clock=clock,
+        listed=scanner.listed,
+    )
     parts = EngineParts(
         facts=_facts(ground),
         clock=clock,
@@ -231,15 +248,17 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         outages=OutageWatch(monitor=monitor, memory=memory, outbox=ground.outbox),
         proofs=proofs,
         parity=_parity(ground, scanner, memory),
-        foreign=ForeignWatch(
-            venues=accounts.watched,
-            trades=journal,
-            memory=memory,
-            outbox=ground.outbox,
-            clock=clock,
-            listed=scanner.listed,
-        ),
+        foreign=foreign,
         quotes=quotes,
+        claims=claims,
+        adoption=Adoption(
+            foreign=foreign,
+            scanner=scanner,
+            rules=rules,
+            fees=fees,
+            claims=claims,
+            quoting=quoting,
+        ),
         execution=execution,
         why=Why(scanner=scanner, clock=clock, entry=quotes),
         reconciler=Reconciler(execution=execution, outbox=ground.outbox, clocks=clocks),

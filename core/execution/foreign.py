@@ -8,7 +8,7 @@ was told and what a person ignores is stored, and forgotten once the quantity ch
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -145,6 +145,7 @@ class ForeignWatch:
             symbol=each.symbol,
             name=each.symbol.partition(":")[0] if listed is None else listed.base,
             quantity_base=each.quantity_base,
+            entry_price=each.entry_price,
         )
         before = self.known.get((found.venue_id, found.symbol))
         if before is not None and _key(before) != _key(found):
@@ -162,13 +163,7 @@ class ForeignWatch:
         facts = {"quantity": f"{found.quantity_base:f}", "ignored": ignored}
         await self.memory.remember(_key(found), facts)
         contract = (found.venue_id, found.symbol)
-        self.known[contract] = ForeignPosition(
-            found.venue_id,
-            found.symbol,
-            found.name,
-            found.quantity_base,
-            is_ignored=is_ignored,
-        )
+        self.known[contract] = replace(found, is_ignored=is_ignored)
 
     def _alert(self, found: ForeignPosition) -> Alert:
         now = self.clock.now()

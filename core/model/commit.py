@@ -41,3 +41,6 @@ class Claim:
     """A new trade (version 1) for an opening; the trade in CLOSE1 for a close."""
     event: Event
     alerts: tuple[Alert, ...] = ()
+    intents: tuple[OrderIntent, ...] = ()
+    """What an adopted pair holds already, as decided orders."""
+    fills: tuple[Fill, ...] = ()

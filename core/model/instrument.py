@@ -62,6 +62,10 @@ class Instrument:
         lots = (quantity_base / self.lot_base).to_integral_value(ROUND_DOWN)
         return lots * self.lot_base
 
+    def same_contract(self, other: Instrument) -> bool:
+        """Tell whether both are one contract of one venue, read at any time."""
+        return (self.venue_id, self.symbol) == (other.venue_id, other.symbol)
+
     def round_limit(self, price: Decimal, side: OrderSide) -> Decimal:
         """Round a price per base unit to one the venue takes, within the bound.
 

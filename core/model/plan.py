@@ -129,6 +129,55 @@ class ClosePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class AdoptedLeg:
+    """A position that is not ours yet, as it was read."""
+
+    instrument: Instrument
+    side: LegSide
+    quantity_base: Decimal
+    """Unsigned."""
+    entry_price: Decimal
+    """The venue's average, per base unit."""
+    taker_fee: Decimal
+    rate_per_hour: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptPlan:
+    """Two opposite positions of one token that a person may make a pair of ours."""
+
+    base: Base
+    first: AdoptedLeg
+    """The harder leg: closed first."""
+    second: AdoptedLeg
+    adopted_leverage: Decimal
+    """By our settings; what the venues hold it at is theirs."""
+
+    @property
+    def legs(self) -> tuple[AdoptedLeg, AdoptedLeg]:
+        """Return both legs in the order of execution."""
+        return (self.first, self.second)
+
+    @property
+    def long(self) -> AdoptedLeg:
+        """Return the long leg."""
+        return self.first if self.first.side is LegSide.LONG else self.second
+
+    @property
+    def short(self) -> AdoptedLeg:
+        """Return the short leg."""
+        return self.first if self.first.side is LegSide.SHORT else self.second
+
+    @property
+    def spread_per_hour(self) -> Decimal:
+        """Return short rate minus long rate."""
+        return self.short.rate_per_hour - self.long.rate_per_hour
+
+
+PlanBody = OpenPlan | ClosePlan | AdoptPlan
+
+
+@dataclass(frozen=True, slots=True)
 class StoredPlan:
     """A plan with who may confirm it, where, and until when."""
 
@@ -138,7 +187,7 @@ class StoredPlan:
     user_id: UserId
     chat_id: ChatId
     message_id: MessageId | None
-    body: OpenPlan | ClosePlan
+    body: PlanBody
     quoted_at: datetime
     expires_at: datetime
     state: PlanState

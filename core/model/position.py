@@ -104,6 +104,8 @@ class ForeignPosition:
     """Token, or the venue's name for a contract that is not listed here."""
     quantity_base: Decimal
     """Signed: positive is long."""
+    entry_price: Decimal | None = None
+    """The venue's average, per base unit."""
     is_ignored: bool = False
     """A person said so, for this quantity."""
 

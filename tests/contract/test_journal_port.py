@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from core.model.commit import Commit
 from core.model.control import TradingState
 from core.model.intent import IntentEvent, IntentState, Purpose, advance
 from core.model.plan import PlanState
-from core.model.trade import TradeState, advance_trade
+from core.model.trade import Residual, TradeState, advance_trade
 from core.model.units import (
     Base,
     ChatId,
@@ -38,6 +39,7 @@ from tests.unit.storage.samples import (
     MESSAGE,
     NOW,
     OWNER,
+    adopt_plan,
     claim,
     close_plan,
     commit,
@@ -216,6 +218,44 @@ async def test_a_claim_in_the_last_millisecond_counts(keeper: Keeper) -> None:
     last = NOW + timedelta(seconds=44, milliseconds=999)
 
     assert await keeper.claim(claim(now=last))
+
+
+async def test_an_adopted_pair_is_stored_with_what_it_holds(keeper: Keeper) -> None:
+    """Without its orders and executions a pair would look empty after a crash."""
+    plan = issued_plan(body=adopt_plan())
+    held = replace(intent(), state=IntentState.FILLED, filled_base=Decimal(500_000))
+    trade = replace(new_trade(), state=TradeState.OPEN)
+    await keeper.draft(plan)
+
+    taken = replace(claim(trade=trade), intents=(held,), fills=(fill(),))
+    assert await keeper.claim(taken)
+
+    assert (await keeper.plan(plan.plan_id)) == replace(
+        plan, state=PlanState.USED, trade_id=trade.trade_id
+    )
+    assert await keeper.trades_in_progress() == (trade,)
+    assert await keeper.intents_of(trade.trade_id) == (held,)
+    assert await keeper.fills_of(trade.trade_id) == (fill(),)
+
+
+async def test_an_accepted_residual_is_kept_with_its_trade(keeper: Keeper) -> None:
+    """A restart must not repair what an owner decided to keep."""
+    trade = await opened(keeper)
+    word = Residual(Decimal("0.5"), OWNER, NOW, is_all=False)
+    kept = replace(trade, first=replace(trade.first, accepted=word), version=7)
+
+    assert await keeper.commit(Commit(trade=kept, event=event()))
+
+    assert await keeper.trade(trade.trade_id) == kept
+
+
+async def test_a_halts_end_and_news_are_kept_with_it(keeper: Keeper) -> None:
+    """Until when nothing is sent must be known after a restart too."""
+    ending = replace(halt("refused:banned"), until=NOW + timedelta(minutes=2))
+
+    await keeper.set_halt(ending, event())
+
+    assert await keeper.halts() == (ending,)
 
 
 async def test_a_draft_cannot_be_claimed(keeper: Keeper) -> None:

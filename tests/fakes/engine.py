@@ -26,7 +26,14 @@ from core.model.opportunity import (
     VenueStatus,
 )
 from core.model.order import Balance
-from core.model.plan import Bounds, ClosePlan, OpenPlan, PlanLeg
+from core.model.plan import (
+    AdoptedLeg,
+    AdoptPlan,
+    Bounds,
+    ClosePlan,
+    OpenPlan,
+    PlanLeg,
+)
 from core.model.position import LegValue, Portfolio, Position
 from core.model.preferences import Given, Key
 from core.model.trade import Trade, TradeLeg, TradeState
@@ -57,6 +64,9 @@ if TYPE_CHECKING:
     from core.bookkeeping import Bookkeeper
     from core.model.history import SpreadStats
     from core.model.market import FundingSnapshot
+    from core.model.plan import (
+        PlanBody,
+    )
     from core.model.position import ForeignPosition
     from core.model.units import (
         VenueId,
@@ -497,9 +507,44 @@ class ScriptedEngine(Engine):
             raise errors.TradeBusyError(trade_id, trade.state.value)
         return self._stored(close_plan(trade), user_id, chat_id)
 
+    async def quote_adopt(
+        self,
+        venue_id: VenueId,
+        symbol: str,
+        quantity: Decimal,
+        *,
+        user_id: UserId,
+        chat_id: ChatId,
+    ) -> Quote:
+        """Adopt the position together with its opposite on Hyperliquid."""
+        self._refuse()
+        del venue_id, symbol
+        found = self._found(Base("HYPE"))
+        legs = [
+            AdoptedLeg(
+                instrument=each.instrument,
+                side=side,
+                quantity_base=abs(quantity),
+                entry_price=Decimal("41.3"),
+                taker_fee=Decimal("0.0005"),
+                rate_per_hour=each.rate.per_hour,
+            )
+            for side, each in (
+                (LegSide.LONG, found.long),
+                (LegSide.SHORT, found.short),
+            )
+        ]
+        body = AdoptPlan(found.base, legs[0], legs[1], Decimal(3))
+        return self._stored(body, user_id, chat_id)
+
+    def _found(self, base: Base) -> Opportunity:
+        found = self.token(base).opportunity
+        assert found is not None
+        return found
+
     def _stored(
         self,
-        body: OpenPlan | ClosePlan,
+        body: PlanBody,
         user_id: UserId,
         chat_id: ChatId,
         passed_over: tuple[tuple[Base, str], ...] = (),
@@ -538,6 +583,9 @@ class ScriptedEngine(Engine):
         if isinstance(body, OpenPlan):
             name = TradeId(f"trade{len(self.trades):03d}")
             trade = trade_of(body, name, TradeState.CONFIRMED)
+        elif isinstance(body, AdoptPlan):
+            name = TradeId(f"trade{len(self.trades):03d}")
+            trade = trade_of(open_plan(self._found(body.base)), name)
         else:
             trade = replace(self._trade(body.trade_id), state=TradeState.CLOSE1)
         stored.state, stored.trade_id = "used", trade.trade_id

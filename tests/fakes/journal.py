@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from core.errors import StorageError
-from core.model.plan import OpenPlan, PlanState
+from core.model.plan import ClosePlan, PlanState
 from storage.journal_writes import merge_intent
 
 if TYPE_CHECKING:
@@ -147,13 +147,15 @@ class MemoryJournal:
         if plan is None or not _is_claimable(plan, claim):
             return False
         stored = self.rows.get(claim.trade.trade_id)
-        is_new = isinstance(plan.body, OpenPlan) and stored is None
+        is_new = not isinstance(plan.body, ClosePlan) and stored is None
         is_next = stored is not None and stored.version == claim.trade.version - 1
         if not (is_new or is_next):
             return False
         used = replace(plan, state=PlanState.USED, trade_id=claim.trade.trade_id)
         self.plans[claim.nonce_hash] = used
         self.rows[claim.trade.trade_id] = claim.trade
+        self.orders.update({each.intent_id: each for each in claim.intents})
+        self._keep(claim.fills)
         self.trail.append(claim.event)
         self._tell(claim.alerts)
         await self._after("claim")

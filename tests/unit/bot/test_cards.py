@@ -626,6 +626,7 @@ REFUSALS = [
     errors.PausedError("by you", START),
     errors.ReconcilingError(),
     errors.CoolingDownError("HYPE", START + timedelta(minutes=30)),
+    errors.CannotAdoptError("HYPE", "binance holds 3 and lighter holds 2"),
     errors.AlreadyHeldError("HYPE", "lighter", NASTY),
     errors.PlanExpiredError(START),
     errors.PlanUsedError("trade001"),

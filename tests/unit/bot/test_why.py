@@ -13,11 +13,11 @@ from bot.cards.checks import check
 from bot.cards.look import Look
 from bot.cards.why import plain_lines, why_card
 from core import errors
+from core.claims import Person
 from core.model.instrument import AbsenceReason
 from core.model.opportunity import Skip, SkipReason
 from core.model.units import Base, ChatId, Mode, UserId
 from core.opportunities import venues_of
-from core.quotes import Person
 from tests.fakes.bazaar import SCAN, Bazaar
 from tests.fakes.engine import RULES
 from tests.fakes.objects import BINANCE, EXTENDED, HYPERLIQUID, LIGHTER

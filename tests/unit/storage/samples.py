@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from core.errors import TroubleKind
 from core.model.alert import Alert, AlertKind, AlertLevel
@@ -20,6 +21,8 @@ from core.model.instrument import (
 from core.model.intent import OrderIntent, Purpose
 from core.model.order import Fill, Payment
 from core.model.plan import (
+    AdoptedLeg,
+    AdoptPlan,
     Bounds,
     ClosePlan,
     OpenPlan,
@@ -43,6 +46,11 @@ from core.model.units import (
     UserId,
     VenueId,
 )
+
+if TYPE_CHECKING:
+    from core.model.plan import (
+        PlanBody,
+    )
 
 NOW = datetime(2026, 11, 22, 21, 52, 13, 450_000, tzinfo=UTC)
 OWNER = UserId(11)
@@ -140,7 +148,7 @@ def close_plan(trade_id: TradeId) -> ClosePlan:
 
 def stored_plan(
     name: str = "a",
-    body: OpenPlan | ClosePlan | None = None,
+    body: PlanBody | None = None,
     *,
     state: PlanState = PlanState.DRAFT,
     message_id: MessageId | None = None,
@@ -159,7 +167,26 @@ def stored_plan(
     )
 
 
-def issued_plan(name: str = "a", body: ClosePlan | None = None) -> StoredPlan:
+def adopt_plan() -> AdoptPlan:
+    """Return two positions of somebody else's: short Hyperliquid, long Binance."""
+    first, second = (
+        AdoptedLeg(
+            instrument=listed,
+            side=side,
+            quantity_base=Decimal(500_000),
+            entry_price=Decimal("0.00000999"),
+            taker_fee=Decimal("0.00045"),
+            rate_per_hour=Decimal("0.00001"),
+        )
+        for listed, side in (
+            (PEPE_HYPERLIQUID, LegSide.SHORT),
+            (PEPE_BINANCE, LegSide.LONG),
+        )
+    )
+    return AdoptPlan(Base("PEPE"), first, second, Decimal(3))
+
+
+def issued_plan(name: str = "a", body: PlanBody | None = None) -> StoredPlan:
     """Return a plan whose card is out."""
     return stored_plan(name, body, state=PlanState.ISSUED, message_id=MESSAGE)
 

@@ -1,0 +1,312 @@
+"""A plan in, stored under a secret; one tap in, at most one trade out.
+
+The confirm button carries a secret of which only the hash is stored. The claim is one
+conditional update, so one plan leads to at most one trade however often and by whomever
+it is pressed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from core.errors import (
+    AlreadyHeldError,
+    CannotAdoptError,
+    NotYoursError,
+    PausedError,
+    PlanExpiredError,
+    PlanPendingError,
+    PlanUnknownError,
+    PlanUsedError,
+    PlanVoidError,
+    ReconcilingError,
+    TradeBusyError,
+    UnknownTradeError,
+    VenueDownError,
+)
+from core.execution.adopting import adopted
+from core.limits import PAUSE_KEY, STARTUP_KEY, strictest
+from core.model.commit import Claim
+from core.model.control import GLOBAL_SCOPE, HALT_KEY, Event, TradingState
+from core.model.plan import AdoptPlan, ClosePlan, OpenPlan, PlanState, StoredPlan
+from core.model.trade import Trade, TradeLeg, TradeState, advance_trade
+from core.model.units import Nonce, PlanId, TradeId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+    from core.execution import Execution
+    from core.model.control import Halt
+    from core.model.instrument import Instrument
+    from core.model.plan import AdoptedLeg, PlanBody, PlanLeg
+    from core.model.units import Base, ChatId, MessageId, UserId
+    from core.ports import Clock, Halts, Ids, Plans, Trades
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks, and in which chat."""
+
+    user_id: UserId
+    chat_id: ChatId
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A plan and the secret its confirm button carries."""
+
+    plan_id: PlanId
+    nonce: Nonce
+    body: PlanBody
+    quoted_at: datetime
+    expires_at: datetime
+    passed_over: tuple[tuple[Base, str], ...] = ()
+    """What "Enter best" skipped before this one, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """Keeps plans and turns one tap into one trade."""
+
+    plans: Plans
+    trades: Trades
+    halts: Halts
+    execution: Execution
+    clock: Clock
+    ids: Ids
+    _one_adoption: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    """Two cards may name the same positions: they are looked at one after the other."""
+
+    async def draft(self, body: PlanBody, person: Person, ttl: timedelta) -> Quote:
+        """Store a plan whose card is not out yet."""
+        nonce = Nonce(self.ids.nonce())
+        now = self.clock.now()
+        quote = Quote(PlanId(self.ids.short()), nonce, body, now, now + ttl)
+        await self.plans.draft(
+            StoredPlan(
+                plan_id=quote.plan_id,
+                nonce_hash=hash_of(nonce),
+                user_id=person.user_id,
+                chat_id=person.chat_id,
+                message_id=None,
+                body=body,
+                quoted_at=now,
+                expires_at=quote.expires_at,
+                state=PlanState.DRAFT,
+            )
+        )
+        return quote
+
+    async def issue(self, plan_id: PlanId, message_id: MessageId) -> None:
+        """Bind a draft to the message that shows it."""
+        await self.plans.issue(plan_id, message_id)
+
+    async def discard(self, plan_id: PlanId) -> None:
+        """Void a plan whose card was replaced or could not be sent."""
+        await self.plans.end(plan_id, PlanState.VOID)
+
+    # --- claim ------------------------------------------------------------------------
+
+    async def confirm(
+        self, nonce: Nonce, person: Person, message_id: MessageId
+    ) -> Trade:
+        """Use a plan and start its trade.
+
+        Raises:
+            CoreError: why not; nothing was ordered.
+        """
+        plan = await self._pressable(nonce, person, message_id)
+        body = plan.body
+        if isinstance(body, AdoptPlan):
+            async with self._one_adoption:
+                return await self._adopt(plan, body, person, message_id)
+        if isinstance(body, OpenPlan):
+            await self.check_scopes(
+                person, body.first.instrument, body.second.instrument
+            )
+            trade = self._new_trade(plan, body, message_id)
+        else:
+            trade = await self._closing(plan, body, message_id)
+        await self._claim(self._claim_of(plan, trade, person, message_id))
+        if isinstance(body, OpenPlan):
+            self.execution.start_open(trade)
+        else:
+            self.execution.start_close(trade)
+        return trade
+
+    async def _adopt(
+        self, plan: StoredPlan, body: AdoptPlan, person: Person, message_id: MessageId
+    ) -> Trade:
+        """Make a pair of two positions that are still there as the card showed them."""
+        halts = await self.halts.halts()
+        if any(halt.key == STARTUP_KEY for halt in halts):
+            raise ReconcilingError
+        for leg in body.legs:
+            await self._check_adoptable(body.base, leg)
+        trade_id, now = TradeId(self.ids.short()), self.clock.now()
+        given = adopted(plan, body, trade_id, now, message_id)
+        claim = self._claim_of(plan, given.trade, person, message_id)
+        await self._claim(replace(claim, intents=given.intents, fills=given.fills))
+        return given.trade
+
+    async def _check_adoptable(self, base: Base, leg: AdoptedLeg) -> None:
+        one = leg.instrument
+        for trade in await self.trades.trades_in_progress():
+            for ours in trade.legs:
+                if ours.instrument.same_contract(one):
+                    raise AlreadyHeldError(
+                        base, one.venue_id, f"pair {trade.trade_id} is there"
+                    )
+        held = await self.execution.world.position(one)
+        if held is None:
+            raise VenueDownError(one.venue_id, "it does not show its positions", None)
+        if held != leg.quantity_base * leg.side.sign:
+            why = f"the position on {one.venue_id} has changed since the card"
+            raise CannotAdoptError(base, why)
+
+    async def _claim(self, claim: Claim) -> None:
+        if not await self.plans.claim(claim):
+            plan = await self.plans.plan_of_nonce(claim.nonce_hash)
+            raise PlanUsedError(None if plan is None else plan.trade_id)
+
+    def _claim_of(
+        self, plan: StoredPlan, trade: Trade, person: Person, message_id: MessageId
+    ) -> Claim:
+        return Claim(
+            nonce_hash=plan.nonce_hash,
+            user_id=person.user_id,
+            chat_id=person.chat_id,
+            message_id=message_id,
+            now=self.clock.now(),
+            trade=trade,
+            event=self._claimed(plan, trade, person),
+        )
+
+    async def cancel(self, nonce: Nonce, person: Person, message_id: MessageId) -> None:
+        """End an issued plan.
+
+        Raises:
+            PlanGoneError: it cannot be ended any more.
+        """
+        plan = await self._pressable(nonce, person, message_id)
+        if not await self.plans.end(plan.plan_id, PlanState.CANCELLED):
+            raise PlanUsedError(plan.trade_id)
+
+    async def _pressable(
+        self, nonce: Nonce, person: Person, message_id: MessageId
+    ) -> StoredPlan:
+        """Return the plan behind a button, or say why the button is dead."""
+        plan = await self.plans.plan_of_nonce(hash_of(nonce))
+        if plan is None:
+            raise PlanUnknownError
+        if (plan.user_id, plan.chat_id) != (person.user_id, person.chat_id):
+            raise NotYoursError(plan.user_id)
+        if plan.state is PlanState.DRAFT:
+            raise PlanPendingError
+        # a card that was sent just before a kill never learned its message
+        if plan.message_id not in {None, message_id}:
+            raise NotYoursError(plan.user_id)
+        if plan.state is PlanState.USED:
+            raise PlanUsedError(plan.trade_id)
+        if plan.state in {PlanState.VOID, PlanState.CANCELLED}:
+            raise PlanVoidError(plan.state.value)
+        if plan.state is PlanState.EXPIRED or self.clock.now() >= plan.expires_at:
+            await self.plans.end(plan.plan_id, PlanState.EXPIRED)
+            raise PlanExpiredError(plan.expires_at)
+        return plan
+
+    def _new_trade(
+        self, plan: StoredPlan, body: OpenPlan, message_id: MessageId
+    ) -> Trade:
+        return Trade(
+            trade_id=TradeId(self.ids.short()),
+            plan_id=plan.plan_id,
+            base=body.base,
+            first=_leg(body.first),
+            second=_leg(body.second),
+            quantity_base=min(body.first.quantity_base, body.second.quantity_base),
+            leverage=body.leverage,
+            spread_per_hour=body.spread_per_hour,
+            bounds=body.bounds,
+            opened_by=plan.user_id,
+            chat_id=plan.chat_id,
+            message_id=message_id,
+            created_at=self.clock.now(),
+            version=1,
+        )
+
+    async def _closing(
+        self, plan: StoredPlan, body: ClosePlan, message_id: MessageId
+    ) -> Trade:
+        trade = await self.trades.trade(body.trade_id)
+        if trade is None:
+            raise UnknownTradeError(body.trade_id)
+        if trade.state is not TradeState.OPEN:
+            raise TradeBusyError(trade.trade_id, trade.state.value)
+        return replace(
+            advance_trade(trade, "T19"),
+            close_plan_id=plan.plan_id,
+            close_target_base=trade.quantity_base * 0,
+            close_rounds=0,
+            chat_id=plan.chat_id,
+            message_id=message_id,
+        )
+
+    def _claimed(self, plan: StoredPlan, trade: Trade, person: Person) -> Event:
+        verb = _VERBS[type(plan.body)]
+        return Event(
+            at=self.clock.now(),
+            who=f"user {person.user_id}",
+            what=f"confirmed {verb}",
+            detail=f"trade={trade.trade_id} plan={plan.plan_id} base={trade.base}",
+        )
+
+    async def check_scopes(self, person: Person, *instruments: Instrument) -> None:
+        """Refuse while entries are off everywhere, or for one of these instruments."""
+        halts = await self.halts.halts()
+        everywhere = [each for each in halts if each.scope == GLOBAL_SCOPE]
+        _refuse_if_halted(max(everywhere, key=_strictness, default=None), person)
+        for each in instruments:
+            _refuse_if_halted(strictest(halts, each.venue_id, each.symbol), person)
+
+
+_VERBS: Mapping[type[PlanBody], str] = {
+    OpenPlan: "open",
+    ClosePlan: "close",
+    AdoptPlan: "adopt",
+}
+
+
+def _refuse_if_halted(halt: Halt | None, person: Person) -> None:
+    if halt is None or halt.state is TradingState.ACTIVE:
+        return
+    if halt.key == STARTUP_KEY:
+        raise ReconcilingError
+    reason = halt.reason
+    if halt.key in {PAUSE_KEY, HALT_KEY}:
+        reason = "by you" if halt.by == person.user_id else "by another person"
+    is_persons = halt.key == HALT_KEY
+    can_close = is_persons or halt.state is not TradingState.HALTED
+    raise PausedError(reason, halt.since, is_halt=is_persons, can_close=can_close)
+
+
+def _strictness(halt: Halt) -> bool:
+    return halt.state is TradingState.HALTED
+
+
+def hash_of(nonce: Nonce) -> str:
+    """Return what is stored of a button's secret: hex SHA-256."""
+    return hashlib.sha256(nonce.encode()).hexdigest()
+
+
+def _leg(leg: PlanLeg) -> TradeLeg:
+    return TradeLeg(
+        instrument=leg.instrument,
+        side=leg.side,
+        taker_fee=leg.taker_fee,
+        entry_rate_per_hour=None if leg.rate is None else leg.rate.per_hour,
+    )
