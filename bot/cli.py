@@ -1,4 +1,4 @@
-"""Read the command line: `carrybot run`, `carrybot check`, `carrybot scan`.
+"""Read the command line: `carrybot run`, `check`, `scan`, `backup`, `restore`.
 
 Exit status: 0 done, 1 cannot go on or not ready, 2 bad settings or words, 3 no venue
 answered.
@@ -35,8 +35,10 @@ from bot.wiring import (
     booked,
     check_all,
     explaining,
+    put_back,
     replaying,
     running,
+    save_record,
     scanning,
 )
 from core.errors import StorageError, UnknownTokenError
@@ -101,6 +103,10 @@ async def _command(options: argparse.Namespace, settings: Settings) -> int:
         return await _export(settings, days=options.days)
     if options.command == "backtest":
         return await _backtest(settings, days=options.days, as_json=options.json)
+    if options.command == "backup":
+        return await _backup(settings, options.path)
+    if options.command == "restore":
+        return await _restore(settings, options.path)
     if options.why:
         return await _why(settings, options.why)
     return await _scan(settings, as_json=options.json)
@@ -139,6 +145,14 @@ def _parser() -> argparse.ArgumentParser:
     backtest.add_argument(
         "--json", action="store_true", help="print one JSON object for each day"
     )
+    backup = commands.add_parser(
+        "backup", help="copy the trading record to a file; the bot may be running"
+    )
+    backup.add_argument("path", type=Path, metavar="PATH", help="new file, or a folder")
+    restore = commands.add_parser(
+        "restore", help="put a copy in the record's place; the bot must be stopped"
+    )
+    restore.add_argument("path", type=Path, metavar="PATH", help="the copy")
     scan = commands.add_parser(
         "scan",
         help="look once and print where which token trades and what pays most",
@@ -249,6 +263,25 @@ async def _check(settings: Settings) -> int:
     for line in lines_of(findings):
         sys.stdout.write(f"{line}\n")
     return DONE if is_clean(findings) else CANNOT_GO_ON
+
+
+# --- the record -----------------------------------------------------------------------
+
+
+async def _backup(settings: Settings, target: Path) -> int:
+    copy = await save_record(settings, target)
+    sys.stdout.write(f"The {settings.mode.value} record is saved as {copy}.\n")
+    return DONE
+
+
+async def _restore(settings: Settings, backup: Path) -> int:
+    done = await put_back(settings, backup)
+    said = [f"{backup} is the {settings.mode.value} record now."]
+    if done.aside is not None:
+        said.append(f"The one before is kept as {done.aside}.")
+    said.append("The next start compares it with the venues, which are right.")
+    sys.stdout.write("\n".join(said) + "\n")
+    return DONE
 
 
 # --- scan -----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from core.model.alert import Alert, OutboxItem
     from core.model.commit import Claim, Commit
     from core.model.control import Cooldown, Event, Halt
+    from core.model.disk import WriteTrouble
     from core.model.history import HourOfRates, PastRates, RecordedScan
     from core.model.instrument import Availability, Instrument, LeftOut
     from core.model.intent import OrderIntent
@@ -647,6 +648,35 @@ class SpreadHistory(Protocol):
         Raises:
             StorageError: they cannot be read.
         """
+        ...
+
+
+class Disk(Protocol):
+    """The disk under the record."""
+
+    @property
+    def trouble(self) -> WriteTrouble | None:
+        """Return since when nothing can be written and why; None after a good write."""
+        ...
+
+    async def probe(self) -> None:
+        """Write something that does not matter.
+
+        Raises:
+            StorageError: it was not written.
+        """
+        ...
+
+    async def free_bytes(self) -> int:
+        """Return the room left."""
+        ...
+
+    async def has_reserve(self) -> bool:
+        """Tell whether the room for closing on a full disk is held."""
+        ...
+
+    async def hold_reserve(self) -> bool:
+        """Hold that room again; False if the disk does not have it."""
         ...
 
 

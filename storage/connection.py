@@ -28,8 +28,18 @@ _REOPEN_AFTER = frozenset(
 class SerialConnection(aiosqlite.Connection):
     """One connection, one thread, one transaction at a time."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], begin: str) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        begin: str,
+        make_room: Callable[[], bool] | None = None,
+    ) -> None:
+        """Take the parts.
+
+        `make_room` is called when the disk is full and tells whether it helped.
+        """
         super().__init__(connect, iter_chunk_size=_BATCH)
+        self._make_room = make_room
         self._connect_anew = connect
         self._begin = begin
         self._is_broken = False
@@ -44,7 +54,7 @@ class SerialConnection(aiosqlite.Connection):
         # the future is cancelled, and after everything queued before it
         try:
             result = await self._execute(  # type: ignore[no-untyped-call]
-                self._transaction, work
+                self._with_room, work
             )
         except sqlite3.Error as error:
             raise StorageError(sentence(error)) from error
@@ -54,6 +64,16 @@ class SerialConnection(aiosqlite.Connection):
             message = "The database is closed."
             raise StorageError(message) from error
         return cast("T", result)
+
+    def _with_room(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return self._transaction(work)
+        except sqlite3.OperationalError as error:
+            is_full = primary_code(error) == sqlite3.SQLITE_FULL
+            if not is_full or self._make_room is None or not self._make_room():
+                raise
+        # nothing of the first try was kept: the same work begins anew
+        return self._transaction(work)
 
     def _transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._usable()
@@ -74,14 +94,19 @@ class SerialConnection(aiosqlite.Connection):
 
     def _abandon(self, connection: sqlite3.Connection, error: BaseException) -> None:
         # On a full disk SQLite has rolled back already; nothing more may be executed.
-        code = getattr(error, "sqlite_errorcode", None)
-        if code is not None and (code & _PRIMARY_CODE) in _REOPEN_AFTER:
+        if primary_code(error) in _REOPEN_AFTER:
             # After a failed fsync what this connection believes of the file proves
             # nothing: the next piece of work starts on a new one.
             self._is_broken = True
             connection.close()
         elif connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def primary_code(error: BaseException) -> int | None:
+    """Return SQLite's code of an error without its details, None where it has none."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else int(code) & _PRIMARY_CODE
 
 
 def sentence(error: sqlite3.Error) -> str:

@@ -13,27 +13,35 @@ from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from core.errors import StorageError
+from core.model.disk import WriteTrouble
 from storage.columns import to_ms
-from storage.connection import SerialConnection, sentence
+from storage.connection import SerialConnection, primary_code, sentence
 from storage.files import (
     FileLock,
     check_local,
     check_room,
     free_bytes,
     mount_table,
+    newest_aside,
     prepare_file,
     prepare_folder,
+    set_aside,
 )
 from storage.schema import JOURNAL, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     from core.ports import Clock
+    from storage.ballast import Ballast
     from storage.schema import Schema
 
 T = TypeVar("T")
+DAMAGED = "damaged"
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_OUR_MISTAKES = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
 _PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = FULL",
@@ -63,11 +71,17 @@ class Database:
         lock: FileLock,
         writer: SerialConnection,
         reader: SerialConnection,
+        ballast: Ballast | None,
     ) -> None:
         self.clock = clock
         self._lock = lock
         self._writer = writer
         self._reader = reader
+        self._ballast = ballast
+        self.trouble: WriteTrouble | None = None
+        """Why nothing can be written; None after a good write."""
+        self.lost: Path | None = None
+        """A record that was set aside, while this one begins with nothing."""
 
     @classmethod
     async def open(
@@ -77,16 +91,23 @@ class Database:
         clock: Clock,
         schema: Schema = JOURNAL,
         free: Callable[[Path], int] = free_bytes,
+        ballast: Ballast | None = None,
     ) -> Self:
         """Lock, check, migrate and open the file, creating it and its folder.
 
-        Close it in `finally`: its two threads keep the process alive.
+        Close it in `finally`: its two threads keep the process alive. A damaged file is
+        set aside. `ballast` is held until the disk is full or the file is closed.
 
         Raises:
             StorageError: why it cannot be used; everything is closed again.
         """
-        lock = await asyncio.to_thread(_prepare, path, schema, free)
-        writer = SerialConnection(partial(_connect, path), "BEGIN IMMEDIATE")
+        ground = _Ground(path, schema, free, clock.now())
+        lock, lost = await asyncio.to_thread(ground.prepare)
+        make_room = None
+        if ballast is not None:
+            await asyncio.to_thread(ballast.lay)
+            make_room = ballast.drop
+        writer = SerialConnection(partial(_connect, path), "BEGIN IMMEDIATE", make_room)
         reader = SerialConnection(partial(_connect_to_read, path), "BEGIN")
         try:
             await writer
@@ -97,7 +118,11 @@ class Database:
         except BaseException:
             await _close(writer, reader, lock)
             raise
-        return cls(clock=clock, lock=lock, writer=writer, reader=reader)
+        database = cls(
+            clock=clock, lock=lock, writer=writer, reader=reader, ballast=ballast
+        )
+        database.lost = lost
+        return database
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run work in one transaction of the only writer, after those before it.
@@ -107,7 +132,22 @@ class Database:
         Raises:
             StorageError: nothing was kept.
         """
-        return await self._writer.run(work)
+        try:
+            result = await self._writer.run(work)
+        except StorageError as error:
+            self._note(error)
+            raise
+        self.trouble = None
+        return result
+
+    def _note(self, error: StorageError) -> None:
+        """Remember that the disk, and not what was written, is to blame."""
+        cause = error.__cause__
+        if isinstance(cause, sqlite3.Error) and not isinstance(cause, _OUR_MISTAKES):
+            before = self.trouble
+            since = self.clock.now() if before is None else before.since
+            times = 1 if before is None else before.times + 1
+            self.trouble = WriteTrouble(since, str(error), times)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run work on one consistent view of what is committed.
@@ -125,41 +165,88 @@ class Database:
     async def close(self) -> None:
         """Finish what is queued, close both connections, let the next process in."""
         await _close(self._writer, self._reader, self._lock)
+        if self._ballast is not None:
+            await asyncio.to_thread(self._ballast.drop)
 
 
-def _prepare(path: Path, schema: Schema, free: Callable[[Path], int]) -> FileLock:
-    prepare_folder(path.parent)
-    check_local(path.parent.resolve(), mount_table())
-    check_room(path.parent, free(path.parent))
-    lock = FileLock.take(path.with_name(f".{path.name}.lock"))
-    try:
-        prepare_file(path)
-        _bring_up(path, schema)
-    except BaseException:
-        lock.release()
-        raise
-    return lock
+class DamagedError(Exception):
+    """The file is no database, or one with holes."""
 
 
-def _bring_up(path: Path, schema: Schema) -> None:
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What a file is opened with; all of it blocks and runs in a thread."""
+
+    path: Path
+    schema: Schema
+    free: Callable[[Path], int]
+    at: datetime
+
+    def prepare(self) -> tuple[FileLock, Path | None]:
+        """Check folder, room and file, and bring the file to today's layout.
+
+        Returns the lock and, where the file is new, a record that was set aside before.
+
+        Raises:
+            StorageError: it cannot be used; nothing stays locked.
+        """
+        folder = self.path.parent
+        prepare_folder(folder)
+        check_local(folder.resolve(), mount_table())
+        check_room(folder, self.free(folder))
+        lock = FileLock.take(lock_path(self.path))
+        try:
+            lost = None if self.path.exists() else newest_aside(self.path)
+            prepare_file(self.path)
+            self._bring_up()
+        except BaseException:
+            lock.release()
+            raise
+        return lock, lost
+
+    def _bring_up(self) -> None:
+        try:
+            bring_up(self.path, self.schema)
+        except DamagedError as error:
+            aside = set_aside(self.path, DAMAGED, self.at)
+            message = (
+                f"The {self.schema.title} {self.path} is damaged ({error}). It was set "
+                f"aside as {aside.name}. {self.schema.when_lost}"
+            )
+            raise StorageError(message) from error
+
+
+def lock_path(path: Path) -> Path:
+    """Return the file that is locked while a database is open."""
+    return path.with_name(f".{path.name}.lock")
+
+
+def bring_up(path: Path, schema: Schema) -> None:
+    """Check a file and bring it to today's layout.
+
+    Raises:
+        StorageError: it cannot be used.
+        DamagedError: it is no database, or has holes.
+    """
     scripts = schema.migrations()
     try:
         connection = _connect(path)
         try:
-            _quick_check(connection, path)
+            _quick_check(connection)
             migrate(connection, schema, scripts)
         finally:
             connection.close()
     except sqlite3.DatabaseError as error:
+        if primary_code(error) in _DAMAGE:
+            raise DamagedError(str(error)) from error
         message = f"The database {path} cannot be used: {error}."
         raise StorageError(message) from error
 
 
-def _quick_check(connection: sqlite3.Connection, path: Path) -> None:
+def _quick_check(connection: sqlite3.Connection) -> None:
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
-        message = f"The database {path} is damaged: {verdict}."
-        raise StorageError(message)
+        raise DamagedError(str(verdict))
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -10,13 +10,19 @@ import os
 import shutil
 import stat
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from core.errors import StorageError
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 MIN_FREE_BYTES = 200_000_000
 _PRIVATE_FOLDER = 0o700
 _PRIVATE_FILE = 0o600
+SIDE_FILES = ("-wal", "-shm")
+"""What SQLite keeps beside a database."""
+_STAMP_LENGTH = len("20261122-215213")
 _MOUNTS = Path("/proc/mounts")
 _NETWORK_DISKS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs"})
 
@@ -59,8 +65,8 @@ def prepare_file(path: Path) -> None:
     """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE_FILE))
-        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
-            each = path.with_name(name)
+        for tail in ("", *SIDE_FILES):
+            each = path.with_name(path.name + tail)
             if each.exists():
                 _make_private(each)
     except OSError as error:
@@ -127,6 +133,35 @@ def mount_table() -> str:
 def _holds(mount_point: str, folder: Path) -> bool:
     # the table writes a blank inside a path as \\040
     return folder.is_relative_to(mount_point.replace("\\040", " "))
+
+
+def set_aside(path: Path, why: str, at: datetime) -> Path:
+    """Move a database and what is beside it out of the way; return where it is now.
+
+    Raises:
+        StorageError: it cannot be moved.
+    """
+    new = path.with_name(f"{path.name}.{why}-{at:%Y%m%d-%H%M%S}")
+    try:
+        for tail in ("", *SIDE_FILES):
+            side = path.with_name(path.name + tail)
+            if side.exists():
+                side.rename(new.with_name(new.name + tail))
+    except OSError as error:
+        message = f"{path} cannot be moved to {new}: {error.strerror}."
+        raise StorageError(message) from error
+    return new
+
+
+def newest_aside(path: Path) -> Path | None:
+    """Return the database that was set aside last, None if none ever was."""
+    tails = tuple(f"*{tail}" for tail in SIDE_FILES)
+    found = (
+        each
+        for each in path.parent.glob(f"{path.name}.*-*")
+        if not any(each.match(tail) for tail in tails)
+    )
+    return max(found, key=lambda each: each.name[-_STAMP_LENGTH:], default=None)
 
 
 class FileLock:

@@ -53,6 +53,7 @@ _DROP = """
 UPDATE outbox SET state = 'dropped', ended_at_ms = ?, error = ?
 WHERE item_id = ? AND state = 'pending'
 """
+_FORGET = "DELETE FROM outbox WHERE state IN ('sent', 'dropped') AND ended_at_ms < ?"
 _PARK = """
 INSERT INTO parked_chat (chat_id, until_ms) VALUES (?, ?)
 ON CONFLICT (chat_id) DO UPDATE SET until_ms = excluded.until_ms
@@ -131,6 +132,15 @@ class SqliteOutbox:
     async def park_chat(self, chat_id: ChatId, until: datetime) -> None:
         """Hold everything for one chat until a moment."""
         await self._execute(_PARK, (chat_id, to_ms(until)))
+
+    async def forget(self, before: datetime) -> int:
+        """Delete what was delivered or given up before a moment; return how many."""
+        before_ms = to_ms(before)
+
+        def work(connection: sqlite3.Connection) -> int:
+            return connection.execute(_FORGET, (before_ms,)).rowcount
+
+        return await self._database.write(work)
 
     async def depth(self) -> tuple[int, datetime | None]:
         """Return how many wait and since when the oldest does."""

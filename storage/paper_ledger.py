@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from core.model.units import VenueId
     from core.ports import Clock
+    from storage.ballast import Ballast
 
 _WRITE = """
 INSERT INTO paper_row (venue_id, key, value) VALUES (?, ?, ?)
@@ -35,13 +36,18 @@ class SqlitePaperLedger:
         self._database = database
 
     @classmethod
-    async def open(cls, path: Path, *, clock: Clock) -> Self:
+    async def open(
+        cls, path: Path, *, clock: Clock, ballast: Ballast | None = None
+    ) -> Self:
         """Open the file, creating it.
 
         Raises:
             StorageError: why it cannot be used.
         """
-        return cls(await Database.open(path, clock=clock, schema=PAPER_BOOKS))
+        database = await Database.open(
+            path, clock=clock, schema=PAPER_BOOKS, ballast=ballast
+        )
+        return cls(database)
 
     async def close(self) -> None:
         """Close the file."""

@@ -22,6 +22,8 @@ class Schema:
     """Start of its migration files' names."""
     application_id: int
     """Mark in the file's header, so that no file is taken for another kind."""
+    when_lost: str = ""
+    """What to do when the file is damaged, in a sentence."""
 
     def migrations(self) -> tuple[str, ...]:
         """Return the scripts in order; the first brings an empty file to version 1."""
@@ -39,9 +41,26 @@ class Schema:
         )
 
 
-JOURNAL = Schema("trading record", "", 0x43525259)
-PAPER_BOOKS = Schema("paper venues' books", "paper_", 0x43525250)
-HISTORY = Schema("history of rates", "history_", 0x43525248)
+JOURNAL = Schema(
+    "trading record",
+    "",
+    0x43525259,
+    "Put a backup in its place with `carrybot restore FILE`. Without one the next start"
+    " knows none of your pairs and stays halted until you have looked at your"
+    " positions.",
+)
+PAPER_BOOKS = Schema(
+    "paper venues' books",
+    "paper_",
+    0x43525250,
+    "Start again: the pretend accounts begin anew.",
+)
+HISTORY = Schema(
+    "history of rates",
+    "history_",
+    0x43525248,
+    "Start again: the history begins anew.",
+)
 
 
 def migrate(

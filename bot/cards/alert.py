@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bot.callbacks import Verb
 from bot.cards import foreign, numbers, proof
 from bot.cards.card import Card, Style
+from bot.cards.disk import disk_words
 from bot.cards.facts import items, moment, number
 from bot.cards.halt import halt_buttons
 from bot.cards.layout import folded, grid, lines, rows_of, text
@@ -203,6 +204,12 @@ def _over(facts: Facts, look: Look) -> Parts:
     return over_words(facts, look), _state_buttons(look), []
 
 
+def _disk(facts: Facts, look: Look) -> Parts:
+    is_lost = facts.get("state") == "lost"
+    rows = halt_buttons(look) if is_lost else _state_buttons(look)
+    return disk_words(facts, look), rows, []
+
+
 def _foreign(facts: Facts, look: Look) -> Parts:
     can_ignore = look.can_trade and foreign.alert_shown(facts)
     adopt = look.button("Adopt…", Verb.FOREIGN, f"{foreign.ADOPT}0")
@@ -237,4 +244,5 @@ _OTHERS: Mapping[AlertKind, Callable[[Facts, Look], Parts]] = {
     AlertKind.UNITS_PROVEN: proof.units_proven,
     AlertKind.PRICES_APART: proof.prices_apart,
     AlertKind.STABLECOIN_GAP: proof.stablecoin_gap,
+    AlertKind.DISK: _disk,
 }

@@ -26,6 +26,13 @@ from bot.wiring.engine import (
     open_ground,
 )
 from bot.wiring.looking import booked, check_all, explaining, replaying, scanning
+from bot.wiring.record import (
+    clean,
+    disk_watch,
+    own_up_to_a_loss,
+    put_back,
+    save_record,
+)
 from core.errors import StorageError
 from core.limits import PAUSE_KEY
 from core.runtime import Nursery, RandomIds, SystemClock
@@ -50,8 +57,10 @@ __all__ = [
     "booked",
     "check_all",
     "explaining",
+    "put_back",
     "replaying",
     "running",
+    "save_record",
     "scanning",
 ]
 
@@ -63,7 +72,6 @@ PAST_EVERY = timedelta(minutes=1)
 HOLD_EVERY = timedelta(seconds=30)
 """Funding is booked and open pairs are compared with the venues this often."""
 CLEAN_EVERY = timedelta(days=1)
-SCREENS_LAST = timedelta(days=2)
 CHECK_EVERY = timedelta(hours=1)
 """Keys, clocks and position modes of live accounts are looked at this often."""
 LAST_WORDS = timedelta(seconds=1)
@@ -96,6 +104,7 @@ async def running(
         ground = await open_ground(
             settings, clock or SystemClock(), ids or RandomIds(), stack
         )
+        await own_up_to_a_loss(ground)
         engine, accounts = await open_engine(ground)
         loops, handlers = Nursery(), Nursery()
         desk = Desk(
@@ -105,7 +114,7 @@ async def running(
             ids=ground.ids,
         )
         chat = await _chat(ground, desk, loops, handlers)
-        frontend, courier, heartbeat = chat.frontend, chat.courier, chat.heartbeat
+        frontend = chat.frontend
         guard = _guard(ground, accounts)
         timers = _timers(ground, engine, accounts, desk)
         keys = Timer("keys", CHECK_EVERY, guard.watch)
@@ -122,14 +131,13 @@ async def running(
         await guard.apply(await admitted(ground, accounts))
         log.info("carrybot starts mode=%s", settings.mode.value)
         await engine.start()
-        loops.start(courier.run(), name="outbox")
-        loops.start(heartbeat.run(frontend.poller), name="heartbeat")
-        frontend.connecting = loops.start(frontend.connect(), name="connect")
+        _start_chat(chat, loops)
+        loops.start(disk_watch(ground, desk, chat.messenger).run(), name="disk")
         loops.start(_first_hold(accounts.paper, engine), name="first hold")
         if accounts.live:
             loops.start(guard.watch(), name="first look at keys")
         schedule.start()
-        yield Running(engine, frontend, courier)
+        yield Running(engine, frontend, chat.courier)
         log.info("carrybot stops")
 
 
@@ -138,6 +146,7 @@ class _Chat:
     """What speaks with people."""
 
     frontend: Frontend
+    messenger: Messenger
     courier: Courier
     heartbeat: Heartbeat
 
@@ -173,7 +182,14 @@ async def _chat(ground: Ground, desk: Desk, loops: Nursery, handlers: Nursery) -
         heard=courier.heard_from,
         on_conflict=heartbeat.conflict,
     )
-    return _Chat(frontend, courier, heartbeat)
+    return _Chat(frontend, messenger, courier, heartbeat)
+
+
+def _start_chat(chat: _Chat, loops: Nursery) -> None:
+    loops.start(chat.courier.run(), name="outbox")
+    loops.start(chat.heartbeat.run(chat.frontend.poller), name="heartbeat")
+    connecting = loops.start(chat.frontend.connect(), name="connect")
+    chat.frontend.connecting = connecting
 
 
 def _guard(ground: Ground, accounts: Accounts) -> Guard:
@@ -195,15 +211,12 @@ async def _finish(handlers: Nursery) -> None:
 def _timers(
     ground: Ground, engine: Engine, accounts: Accounts, desk: Desk
 ) -> tuple[Timer, ...]:
-    async def forget_screens() -> None:
-        await desk.cards.forget_screens(desk.clock.now() - SCREENS_LAST)
-
     return (
         Timer("scan", ground.settings.scan_interval, engine.scan_if_idle),
         Timer("lists", LISTS_EVERY, engine.refresh_availability),
         Timer("past", PAST_EVERY, engine.read_past),
         Timer("hold", HOLD_EVERY, partial(_hold, accounts.paper, engine)),
-        Timer("old screens", CLEAN_EVERY, forget_screens),
+        Timer("clean", CLEAN_EVERY, partial(clean, ground, desk)),
     )
 
 

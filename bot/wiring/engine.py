@@ -43,6 +43,7 @@ from core.runtime import Nursery
 from core.why import Why
 from storage.alert_memory import SqliteAlertMemory
 from storage.availability_store import SqliteAvailability
+from storage.ballast import Ballast
 from storage.database import Database
 from storage.journal import Journal
 from storage.ledger import SqliteLedger
@@ -82,6 +83,7 @@ class Ground:
     nursery: Nursery
     readers: Mapping[VenueId, MarketReader]
     database: Database
+    ballast: Ballast
     outbox: SqliteOutbox
     journal: Journal
     ledger: PaperLedger | None
@@ -117,11 +119,16 @@ async def open_ground(
 ) -> Ground:
     """Open files and connections; `stack` closes them, also if a later one fails."""
     folder = settings.data_dir
-    database = await Database.open(folder / f"{settings.mode.value}.db", clock=clock)
+    ballast = Ballast(folder)
+    database = await Database.open(
+        folder / f"{settings.mode.value}.db", clock=clock, ballast=ballast
+    )
     stack.push_async_callback(database.close)
     ledger = None
     if settings.mode is Mode.PAPER:
-        ledger = await SqlitePaperLedger.open(folder / "paper_venue.db", clock=clock)
+        ledger = await SqlitePaperLedger.open(
+            folder / "paper_venue.db", clock=clock, ballast=ballast
+        )
         stack.push_async_callback(ledger.close)
     outbox = SqliteOutbox(database, settings.owner_chats)
     return Ground(
@@ -131,6 +138,7 @@ async def open_ground(
         nursery=Nursery(),
         readers=open_readers(settings, clock, stack),
         database=database,
+        ballast=ballast,
         outbox=outbox,
         journal=Journal(database, outbox),
         ledger=ledger,

@@ -78,6 +78,9 @@ class AlertKind(StrEnum):
     |                | `short_price` (one base unit, in one currency), `settle`        |
     | STABLECOIN_GAP | `usdt` (price of one USDT in USDC), `level` (warn, block,       |
     |                | close), `trades` (open across both coins, joined by spaces)     |
+    | DISK           | `state` (low: entries are off; back: on again; works: writes    |
+    |                | that failed work again; lost: the record was set aside as       |
+    |                | `file`), `reason`; not of a trade either                        |
     """
 
     PROGRESS = "progress"
@@ -112,6 +115,7 @@ class AlertKind(StrEnum):
     """The legs of an open pair are not priced like one asset any more."""
     STABLECOIN_GAP = "stablecoin_gap"
     """The coins that legs settle in came apart."""
+    DISK = "disk"
 
 
 @dataclass(frozen=True, slots=True)

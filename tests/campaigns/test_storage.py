@@ -1,4 +1,4 @@
-"""Trading on SQLite while the disk is full, locked or set back (S01, S02, S03, S06).
+"""Trading on SQLite while the disk is full, locked, damaged or set back (S01 to S10).
 
 The database's own limit of pages gives the real error of a full disk.
 """
@@ -6,6 +6,7 @@ The database's own limit of pages gives the real error of a full disk.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import sqlite3
@@ -19,6 +20,7 @@ import pytest
 from core.errors import StorageError
 from core.model.trade import TradeState
 from core.model.units import TradeId
+from storage.backups import back_up, restore
 from tests.contract import test_execution_on_paper as paper
 from tests.unit.storage import samples
 
@@ -103,14 +105,6 @@ def _filling(
     return result
 
 
-def _back_up(path: Path, target: Path) -> None:
-    with (
-        closing(sqlite3.connect(path)) as source,
-        closing(sqlite3.connect(target)) as old,
-    ):
-        source.backup(old)
-
-
 def _locked(path: Path) -> sqlite3.Connection:
     foreign = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     foreign.execute("BEGIN IMMEDIATE")
@@ -163,6 +157,52 @@ async def test_a_close_goes_on_when_the_disk_has_room_again(tmp_path: Path) -> N
         assert (await desk.trade()).state is TradeState.CLOSED
         assert (trouble.sent, trouble.unwritten) == (2, [])
         assert await desk.held() == FLAT
+
+
+async def test_a_close_on_a_full_disk_uses_the_room_that_was_kept_for_it(
+    tmp_path: Path,
+) -> None:
+    """S01: what a person frees in an hour, a close needs now."""
+    town = paper.Town(tmp_path)
+    async with town.desk() as desk:
+        await paper.confirmed(desk)
+        await desk.execution.drive(TRADE)
+        await paper.asked_to_close(desk)
+        trouble = Trouble(desk, tmp_path / "paper.db")
+        given_up = await _fill_up(desk)
+
+        await desk.execution.drive(TRADE)
+
+        assert given_up == [True]
+        assert (await desk.trade()).state is TradeState.CLOSED
+        assert (trouble.sent, trouble.unwritten) == (2, [])
+        assert await desk.held() == FLAT
+
+
+async def _fill_up(desk: paper.Desk) -> list[bool]:
+    """Leave no page of the disk, but for what is given up; return when it is."""
+    database, given_up = desk.journal._database, []
+    kept: list[sqlite3.Connection] = []
+
+    def tighten(connection: sqlite3.Connection) -> None:
+        kept.append(connection)
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    def fill(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO event VALUES (NULL, 1, 'x', 'x', 'x')")
+
+    def make_room() -> bool:
+        given_up.append(True)
+        kept[0].execute("PRAGMA max_page_count = 1000000")
+        return True
+
+    await database.write(tighten)
+    with contextlib.suppress(StorageError):
+        while True:
+            await database.write(fill)
+    database._writer._make_room = make_room
+    return given_up
 
 
 async def test_a_result_that_could_not_be_written_is_kept_and_written(
@@ -238,7 +278,7 @@ async def test_an_older_backup_orders_nothing_twice(tmp_path: Path) -> None:
     async with town.desk() as desk:
         await paper.confirmed(desk)
         await desk.execution.drive(TRADE)
-        await asyncio.to_thread(_back_up, path, tmp_path / "old.db")
+        await asyncio.to_thread(back_up, path, tmp_path / "old.db", desk.clock.now())
         await paper.asked_to_close(desk)
         await desk.execution.drive(TRADE)
         assert await desk.held() == FLAT
@@ -257,3 +297,83 @@ async def test_an_older_backup_orders_nothing_twice(tmp_path: Path) -> None:
         assert trouble.sent == 0
         assert (await desk.trade()).state is TradeState.CLOSED
         assert await desk.held() == FLAT
+
+
+async def test_a_damaged_record_is_replaced_by_its_backup_and_the_pair_goes_on(
+    tmp_path: Path,
+) -> None:
+    """S04: set aside, restored, compared with the venues: nothing bought or lost."""
+    town = paper.Town(tmp_path)
+    path = tmp_path / "paper.db"
+    async with town.desk() as desk:
+        await paper.confirmed(desk)
+        await desk.execution.drive(TRADE)
+        before = await desk.journal._database.identity()
+        now = desk.clock.now()
+        copy = await asyncio.to_thread(back_up, path, tmp_path / "copy.db", now)
+    await asyncio.to_thread(_damage, path)
+    with pytest.raises(StorageError, match="It was set aside as"):
+        async with town.desk():
+            pass
+
+    await asyncio.to_thread(restore, path, copy, now)
+    async with town.desk() as desk:
+        trouble = Trouble(desk, path)
+        await desk.reconciler.at_start()
+        for _ in range(3):
+            await desk.clock.sleep(timedelta(seconds=30))
+            await desk.reconciler.check_positions()
+
+        after = await desk.journal._database.identity()
+        assert after.install_id == before.install_id
+        assert after.epoch > before.epoch
+        assert trouble.sent == 0
+        assert (await desk.trade()).state is TradeState.OPEN
+        assert not (await desk.trade()).needs_attention
+
+
+def _damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[:100] = b"\x00" * 100
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+async def test_a_backup_at_any_moment_of_a_trade_can_be_traded_on(
+    tmp_path: Path, every: int
+) -> None:
+    """S10: each copy made while a pair opens and closes is one moment of its life."""
+    town = paper.Town(tmp_path)
+    path, copies = tmp_path / "paper.db", []
+    async with town.desk() as desk:
+        database, writes = desk.journal._database, 0
+        honest = database.write
+
+        async def write(work: Callable[[sqlite3.Connection], Any]) -> Any:  # noqa: ANN401 - whatever the work returns
+            nonlocal writes
+            writes += 1
+            if writes % every:
+                return await honest(work)
+            target, now = tmp_path / f"copy{writes}.db", desk.clock.now()
+            copying = asyncio.to_thread(back_up, path, target, now)
+            result, copy = await asyncio.gather(honest(work), copying)
+            copies.append(copy)
+            return result
+
+        database.write = write  # type: ignore[method-assign]
+        await paper.confirmed(desk)
+        await desk.execution.drive(TRADE)
+        await paper.asked_to_close(desk)
+        await desk.execution.drive(TRADE)
+        assert (await desk.trade()).state is TradeState.CLOSED
+
+    assert len(copies) > 3
+    for copy in copies:
+        await asyncio.to_thread(_check_copy, copy)
+
+
+def _check_copy(path: Path) -> None:
+    """Assert that a copy is whole and no order in it lacks its trade or its plan."""
+    with closing(sqlite3.connect(path)) as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        assert copy.execute("PRAGMA foreign_key_check").fetchall() == []

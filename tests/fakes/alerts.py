@@ -204,6 +204,7 @@ ALERT_FACTS: dict[AlertKind, dict[str, str]] = {
         "level": "close",
         "trades": "7F2 8A1",
     },
+    AlertKind.DISK: {"state": "low", "reason": "only 43 MB are free on the disk"},
     AlertKind.PAUSED: {"reason": "Telegram does not answer", "advice": "Look."},
     AlertKind.HALTED: {
         **_HALT,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.callbacks import Tap, Verb
-from bot.cards import help as help_cards
 from bot.cards import (
+    disk,
     matrix,
     opportunity,
     plan,
@@ -21,6 +21,7 @@ from bot.cards import (
     tokens,
     trouble,
 )
+from bot.cards import help as help_cards
 from bot.cards.alert import alert_card
 from bot.cards.card import Button, Card
 from bot.cards.checks import check, visible_text
@@ -1048,3 +1049,44 @@ def test_a_refusal_on_a_stopped_venue_says_that_closing_waits_too() -> None:
 
     assert "closing waits too" in text
     assert "Closing works" not in text
+
+
+def test_a_dead_disk_names_every_leg_with_its_size_and_what_to_do() -> None:
+    """These words may be all an owner has; nothing else can be looked up."""
+    trade = trade_of(open_plan(pair("PEPE")), "t1")
+    thousands = replace(trade.first.instrument, multiplier=Decimal(1000))
+    trade = replace(
+        trade,
+        first=replace(
+            trade.first, instrument=thousands, held_base=Decimal("1250000.0")
+        ),
+        second=replace(trade.second, held_base=Decimal(0)),
+    )
+
+    text = _text(disk.dead_disk_card(LOOK, "The database refused: <full>.", [trade]))
+
+    title = LOOK.title(thousands.venue_id)
+    name = thousands.native_name
+    assert f"{trade.first.side.value} 1250000 PEPE on {title} ({name}: 1250)" in text
+    assert "(not hedged)" in text
+    assert "To close, do it on both venues. Free disk space" in text
+    nothing = _text(disk.dead_disk_card(LOOK, "", []))
+    assert "No pair is open." in nothing
+    unread = _text(disk.dead_disk_card(LOOK, "", None))
+    assert "I cannot read what is open either: look at every venue." in unread
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("low", "Entries are off: only 43 MB are free"),
+        ("back", "Entries are on again: only 43 MB are free"),
+        ("works", "Disk: only 43 MB are free"),
+        ("lost", "Everything is halted: only 43 MB are free"),
+    ],
+)
+def test_each_state_of_the_disk_has_its_words(state: str, words: str) -> None:
+    """What is off, what is on again, and what to do."""
+    facts = {"state": state, "reason": "only 43 MB are free", "file": "live.db.damaged"}
+
+    assert words in _text(alert_card(LOOK, _alert(AlertKind.DISK, facts)))

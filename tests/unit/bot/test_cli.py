@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -20,6 +21,7 @@ from core.errors import StorageError
 from core.model.instrument import TokenRow
 from core.model.opportunity import Opportunity, Skip, SkipReason
 from core.model.units import Base
+from storage.database import Database
 from tests.fakes.bazaar import Bazaar
 from tests.fakes.engine import RULES
 from tests.fakes.estimates import estimate
@@ -30,7 +32,7 @@ from tests.fakes.objects import (
     scan_result,
     snapshot,
 )
-from tests.fakes.runtime import START
+from tests.fakes.runtime import START, FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -327,6 +329,34 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(
 
     assert cli.main(["run"]) == 1
     assert capsys.readouterr().err == "Another bot uses this folder.\n"
+
+
+def test_a_record_is_saved_and_put_back_from_the_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """No account and no chat are needed for it, and each end is a sentence."""
+    monkeypatch.setenv("CARRY_DATA_DIR", str(tmp_path / "data"))
+    copy = tmp_path / "copy.db"
+    record = tmp_path / "data" / "paper.db"
+
+    async def make() -> None:
+        database = await Database.open(record, clock=FakeClock())
+        await database.identity()
+        await database.close()
+
+    assert cli.main(["backup", str(copy)]) == 1
+    assert capsys.readouterr().err == f"There is no record at {record} to save.\n"
+    asyncio.run(make())
+    assert cli.main(["backup", str(copy)]) == 0
+    assert capsys.readouterr().out == f"The paper record is saved as {copy}.\n"
+    assert cli.main(["restore", str(copy)]) == 0
+
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first == f"{copy} is the paper record now."
+    assert second.startswith(f"The one before is kept as {record}.replaced-")
+    assert third == "The next start compares it with the venues, which are right."
 
 
 @pytest.mark.parametrize("words", [[], ["fly"], ["scan", "--xml"]])

@@ -153,7 +153,6 @@ async def test_a_refused_start_leaves_no_lock_and_no_thread(path: Path) -> None:
         await reopened(path)
 
     assert ended(workers() - before)
-    path.unlink()  # noqa: ASYNC240 one small file
     await (await reopened(path)).close()
 
 
@@ -183,7 +182,7 @@ async def test_a_damaged_file_is_refused(path: Path) -> None:
     await database.close()
     damage(path)
 
-    with pytest.raises(StorageError, match=r"is damaged|cannot be used"):
+    with pytest.raises(StorageError, match="is damaged"):
         await reopened(path)
 
 

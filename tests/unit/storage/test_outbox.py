@@ -320,3 +320,20 @@ async def test_a_restart_forgets_nothing(path: Path) -> None:
         assert await keys(after, 60 * SECOND) == ["waiting"]
     finally:
         await second.close()
+
+
+async def test_what_was_said_long_ago_is_forgotten_and_what_waits_is_not(
+    database: Database,
+) -> None:
+    """A year of messages would slow every start down."""
+    outbox = SqliteOutbox(database, [CHAT])
+    for key in ("said", "given up", "waits"):
+        await outbox.put(to_me(key))
+    due = {each.alert.dedupe_key: each for each in await outbox.due(NOW + SECOND, 9)}
+    await outbox.sent(due["said"].item_id, MESSAGE)
+    await outbox.drop(due["given up"].item_id, "expired")
+    ended = database.clock.now()
+
+    assert await outbox.forget(ended) == 0
+    assert await outbox.forget(ended + SECOND) == 2
+    assert await keys(outbox) == ["waits"]
