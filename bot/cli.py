@@ -45,7 +45,7 @@ from core.errors import StorageError, UnknownTokenError
 from core.model.units import hours_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -95,21 +95,22 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 async def _command(options: argparse.Namespace, settings: Settings) -> int:
-    if options.command == "run":
-        return await _run(settings)
-    if options.command == "check":
-        return await _check(settings)
-    if options.command == "export":
-        return await _export(settings, days=options.days)
-    if options.command == "backtest":
-        return await _backtest(settings, days=options.days, as_json=options.json)
-    if options.command == "backup":
-        return await _backup(settings, options.path)
-    if options.command == "restore":
-        return await _restore(settings, options.path)
-    if options.why:
-        return await _why(settings, options.why)
-    return await _scan(settings, as_json=options.json)
+    jobs: dict[str, Callable[[], Awaitable[int]]] = {
+        "run": lambda: _run(settings),
+        "check": lambda: _check(settings),
+        "export": lambda: _export(settings, days=options.days),
+        "backtest": lambda: _backtest(
+            settings, days=options.days, as_json=options.json
+        ),
+        "backup": lambda: _backup(settings, options.path),
+        "restore": lambda: _restore(settings, options.path),
+        "scan": lambda: (
+            _why(settings, options.why)
+            if options.why
+            else _scan(settings, as_json=options.json)
+        ),
+    }
+    return await jobs[options.command]()
 
 
 def _parser() -> argparse.ArgumentParser:
