@@ -294,6 +294,11 @@ class Settings(BaseSettings):
     scan_interval_s: Annotated[int, Field(ge=5, le=3600)] = _setting(
         60, "Seconds between two scans.", "write whole seconds from 5 to 3600"
     )
+    expect: Literal["now", "blended"] = _setting(
+        "now",
+        "What net is ranked by: rates as they are now, or blended with their past.",
+        "write now or blended",
+    )
     history_days: Annotated[int, Field(ge=1, le=365)] = _setting(
         30,
         "Days for which every scan is kept; hourly means stay for half a year.",

@@ -181,7 +181,8 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
     store = SqliteAvailability(ground.database)
     fees = fees_over(ground.readers, clock)
     look = Looking(ground.readers, monitor, fees, clock, ground.nursery)
-    scanner = scanner_over(settings, look, store)
+    history = _history(ground)
+    scanner = scanner_over(settings, look, store, history)
     accounts = await _accounts(ground, scanner)
     fees.accounts = accounts.live
     book = PreferenceBook(
@@ -229,7 +230,7 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
             quoting=quoting,
         )
     )
-    memory, history = SqliteAlertMemory(ground.database), _history(ground)
+    memory = SqliteAlertMemory(ground.database)
     proofs = _proofs(ground, memory)
     scanner.trust(proofs)
     foreign = ForeignWatch(

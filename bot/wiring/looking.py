@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from bot.settings import Settings
+    from core.history import History
     from core.model.instrument import Availability
     from core.model.ledger import Move
     from core.model.units import Base, VenueId
@@ -119,9 +120,15 @@ def open_readers(
 
 
 def scanner_over(
-    settings: Settings, look: Looking, store: AvailabilityStore
+    settings: Settings,
+    look: Looking,
+    store: AvailabilityStore,
+    history: History | None = None,
 ) -> Scanner:
-    """Return a scanner over these readers, which prices the best of what it finds."""
+    """Return a scanner over these readers, which prices the best of what it finds.
+
+    Without a history nothing is known of any spread's past.
+    """
     readers, clock = look.readers, look.clock
     return Scanner(
         availability=AvailabilityCache(
@@ -141,7 +148,7 @@ def scanner_over(
         gates=gates_of(settings),
         clock=clock,
         nursery=look.nursery,
-        appraisal=_appraisal(settings, look),
+        appraisal=_appraisal(settings, look, history),
     )
 
 
@@ -158,7 +165,7 @@ def gates_of(settings: Settings) -> Gates:
     )
 
 
-def _appraisal(settings: Settings, look: Looking) -> Appraisal:
+def _appraisal(settings: Settings, look: Looking, history: History | None) -> Appraisal:
     """Return what prices the best of a scan at the usual size."""
     interval = settings.scan_interval
     return Appraisal(
@@ -178,7 +185,9 @@ def _appraisal(settings: Settings, look: Looking) -> Appraisal:
             leverage=Decimal(settings.leverage),
             hold=settings.planned_hold,
             top=settings.net_top_k,
+            expects_mean=settings.expect == "blended",
         ),
+        past=None if history is None else history.stats,
     )
 
 

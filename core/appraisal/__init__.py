@@ -14,24 +14,28 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.appraisal.shelf import BookShelf, books_per_minute, key_of
+from core.economics import blended_net_usd
 from core.errors import NoPairError, SizeError
 from core.liquidity import PairBooks
 from core.opportunities import net_refusal, pairs_of
 from core.planning import Holding, Tariff, estimate_net, price_pair
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
 
     from core.appraisal.shelf import BookKey
     from core.fees import Fees
+    from core.model.history import SpreadStats
     from core.model.instrument import Instrument
-    from core.model.market import OrderBook
+    from core.model.market import FundingSnapshot, OrderBook
     from core.model.opportunity import Opportunity, ScanResult
     from core.model.units import Base, VenueId
     from core.model.venue import VenueRules
     from core.opportunities import Gates
     from core.ports import Clock
+
+    Past = Callable[[FundingSnapshot, FundingSnapshot], SpreadStats | None]
 
 __all__ = ["Appraisal", "BookShelf", "Terms", "books_per_minute"]
 
@@ -48,6 +52,14 @@ class Terms:
     hold: timedelta
     top: int
     """How many tokens are priced, the widest spreads first; 0 ranks by spread."""
+    expects_mean: bool = False
+    """Rank as if spreads returned to their own means, where their past is known."""
+
+    def best_first(
+        self, pair: Opportunity
+    ) -> tuple[int, Decimal, Decimal, str, str, str]:
+        """Return what ranks pairs by these terms."""
+        return best_first(pair, expects_mean=self.expects_mean)
 
 
 class Appraisal:
@@ -61,8 +73,11 @@ class Appraisal:
         fees: Fees,
         clock: Clock,
         terms: Terms,
+        past: Past | None = None,
     ) -> None:
+        """Take the parts; `past` tells how the spread of two sides has been."""
         self.terms = terms
+        self._past = past
         self.fees = fees
         self._shelf = shelf
         self._rules = rules
@@ -82,9 +97,9 @@ class Appraisal:
         for base, pairs in wanted.items():
             await self._clock.sleep(timedelta(0))  # others first: it takes milliseconds
             valued = (self._price(each, books, terms, gates) for each in pairs)
-            priced[base] = tuple(sorted(valued, key=best_first))
+            priced[base] = tuple(sorted(valued, key=terms.best_first))
         ranked = [_chosen(each, priced, terms.top) for each in result.opportunities]
-        ranked.sort(key=best_first)
+        ranked.sort(key=terms.best_first)
         log.info(
             "priced %d pairs of %d tokens",
             sum(each.estimate is not None for got in priced.values() for each in got),
@@ -124,13 +139,18 @@ class Appraisal:
         try:
             priced = price_pair(pair, both, tariff, terms.size_usd)
             estimate = estimate_net(priced, holding)
+            past = self._past(pair.long, pair.short) if self._past else None
+            blended = blended_net_usd(estimate, past)
+            estimate = replace(estimate, blended_net_usd=blended)
         except (NoPairError, SizeError) as error:
             return replace(pair, unpriced=error.why)
         valued = replace(pair, estimate=estimate, unpriced=None)
         return replace(valued, refusal=net_refusal(valued, gates))
 
 
-def best_first(pair: Opportunity) -> tuple[int, Decimal, Decimal, str, str, str]:
+def best_first(
+    pair: Opportunity, *, expects_mean: bool = False
+) -> tuple[int, Decimal, Decimal, str, str, str]:
     """Return what ranks pairs: expected net, then spread; unpriced ones come last."""
     estimate, spread = pair.estimate, -pair.spread_per_hour
     names = (
@@ -140,7 +160,9 @@ def best_first(pair: Opportunity) -> tuple[int, Decimal, Decimal, str, str, str]
     )
     if estimate is None:
         return 1, spread, spread, *names
-    return 0, -estimate.net_usd, spread, *names
+    net, blended = estimate.net_usd, estimate.blended_net_usd
+    expected = blended if expects_mean and blended is not None else net
+    return 0, -expected, spread, *names
 
 
 def _chosen(

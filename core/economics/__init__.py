@@ -11,6 +11,7 @@ from core.economics.costs import (
     fee_fraction,
     round_trip_cost,
 )
+from core.economics.expectation import blended_net_usd
 from core.economics.margin import (
     adverse_move,
     liquidation_distance,
@@ -35,6 +36,7 @@ __all__ = [
     "PairCost",
     "PairPrices",
     "adverse_move",
+    "blended_net_usd",
     "break_even_payment",
     "entry_basis",
     "exit_basis",
