@@ -38,6 +38,8 @@ class Verb(StrEnum):
     ALERTS = "l"
     """Preference change `arg`."""
     MUTE = "m"
+    SEEN = "u"
+    """Stop the repeats of a critical message."""
     PAUSE = "h"
     RESUME = "g"
     FILTER = "f"

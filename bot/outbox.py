@@ -7,14 +7,15 @@ else, and nothing here ever holds up an order.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from bot.cards.alert import alert_card
-from bot.cards.digest import bare_card, missed_card
+from bot.cards.digest import bare_card, missed_card, morning_card
 from bot.messenger import Blocked, NoAnswer, Refused, Sent, TooFast
 from core.model.alert import AlertLevel
+from core.model.preferences import Manner
 from core.model.units import UserId
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bot.cards.look import Look
     from bot.messenger import Delivery, Messenger
     from core.model.alert import Alert, OutboxItem
+    from core.model.preferences import Reader
     from core.model.units import ChatId
     from core.ports import Clock, Outbox, Tasks
 
@@ -36,6 +38,8 @@ PARKED: Final = timedelta(hours=1)
 """How long a chat that blocked the bot is left alone; a word from it ends this."""
 OUTAGE: Final = timedelta(seconds=60)
 """After this long without an answer the waiting news goes out as one summary."""
+MORNINGS: Final = timedelta(seconds=15)
+"""How often it is looked whether somebody's quiet hours are over."""
 SUMMARY_FROM: Final = 3
 _BATCH: Final = 200
 _REFUSED_LIMIT: Final = 3
@@ -73,13 +77,16 @@ class Courier:
         *,
         outbox: Outbox,
         messenger: Messenger,
-        look: Callable[[], Look],
+        look: Callable[[UserId], Look],
+        reader: Callable[[UserId], Reader],
         clock: Clock,
         tasks: Tasks,
     ) -> None:
         self._outbox, self._messenger = outbox, messenger
         self._look, self._clock, self._tasks = look, clock, tasks
+        self._reader = reader
         self._chats: dict[ChatId, _Chat] = {}
+        self._looked_at: float | None = None
 
     async def run(self) -> None:
         """Deliver for ever; a broken round is logged and the next one tries again."""
@@ -96,7 +103,8 @@ class Courier:
         due = await self._outbox.due(self._clock.now(), _BATCH)
         waiting: dict[ChatId, list[OutboxItem]] = {}
         for item in due:
-            waiting.setdefault(item.chat_id, []).append(item)
+            if await self._is_wanted(item):
+                waiting.setdefault(item.chat_id, []).append(item)
         for chat_id, items in waiting.items():
             chat = self._chats.setdefault(chat_id, _Chat())
             chosen = self._next(chat_id, items)
@@ -105,6 +113,23 @@ class Courier:
             chat.is_busy = True
             work = self._work(chat, chosen, items)
             self._tasks.start(work, name=f"outbox chat={chat_id}")
+        await self._mornings()
+
+    def _manner(self, item: OutboxItem) -> Manner:
+        """Return how its reader wants to be told this now; an edit disturbs nobody."""
+        if item.alert.edits_message_id is not None:
+            return Manner.SILENT
+        reader = self._reader(UserId(item.chat_id))
+        return reader.manner(item.alert.level, self._clock.now())
+
+    async def _is_wanted(self, item: OutboxItem) -> bool:
+        """Tell whether a message goes out now; else hold it, or give it up."""
+        manner = self._manner(item)
+        if manner is Manner.DROP:
+            await self._outbox.drop(item.item_id, "switched off by its reader")
+        elif manner is Manner.HOLD:
+            await self._outbox.hold(item.item_id)
+        return manner in {Manner.RING, Manner.SILENT}
 
     async def heard_from(self, chat_id: ChatId) -> None:
         """Deliver again to a chat that had blocked the bot and now writes."""
@@ -142,9 +167,10 @@ class Courier:
     # --- one message ------------------------------------------------------------------
 
     async def _bring(self, item: OutboxItem) -> Delivery:
-        alert = item.alert
-        card = self._card(alert)
-        user_id = UserId(item.chat_id)
+        alert, user_id = item.alert, UserId(item.chat_id)
+        card = self._card(alert, user_id)
+        if self._manner(item) is Manner.SILENT:
+            card = replace(card, is_silent=True)
         if alert.edits_message_id is None:
             return await self._messenger.send(
                 card, chat_id=item.chat_id, user_id=user_id
@@ -156,8 +182,8 @@ class Courier:
             message_id=alert.edits_message_id,
         )
 
-    def _card(self, alert: Alert) -> Card:
-        look = self._look()
+    def _card(self, alert: Alert, user_id: UserId) -> Card:
+        look = self._look(user_id)
         try:
             return alert_card(look, alert)
         except Exception:  # one alert must not hold up those behind it
@@ -221,17 +247,63 @@ class Courier:
         return []
 
     async def _summarise(self, chat: _Chat, missed: Sequence[OutboxItem]) -> None:
-        cards = [self._card(item.alert) for item in missed]
+        user_id = UserId(missed[0].chat_id)
+        cards = [self._card(item.alert, user_id) for item in missed]
         now = self._clock.now()
         away = chat.away if chat.failing_since is None else now - chat.failing_since
         card = missed_card(cards, away)
         chat_id = missed[0].chat_id
-        result = await self._messenger.send(
-            card, chat_id=chat_id, user_id=UserId(chat_id)
-        )
+        result = await self._messenger.send(card, chat_id=chat_id, user_id=user_id)
         if not isinstance(result, Sent):
             await self._record(chat, missed[0], result)
             return
         chat.failing_since = chat.back_at = None
+        # No message id: a later word on one of them must not replace the summary.
         for item in missed:
-            await self._outbox.sent(item.item_id, result.message_id)
+            await self._outbox.sent(item.item_id, None)
+
+    # --- in the morning ---------------------------------------------------------------
+
+    async def _mornings(self) -> None:
+        """Start one summary for each chat whose quiet hours are over."""
+        now_s = self._clock.monotonic()
+        last = self._looked_at
+        if last is not None and now_s - last < MORNINGS.total_seconds():
+            return
+        self._looked_at = now_s
+        waiting: dict[ChatId, list[OutboxItem]] = {}
+        for item in await self._outbox.held(_BATCH):
+            waiting.setdefault(item.chat_id, []).append(item)
+        for chat_id, items in waiting.items():
+            chat = self._chats.setdefault(chat_id, _Chat())
+            is_quiet = self._reader(UserId(chat_id)).is_quiet(self._clock.now())
+            if is_quiet or chat.is_busy or chat.is_blocked:
+                continue
+            chat.is_busy = True
+            work = self._good_morning(chat, chat_id, items)
+            self._tasks.start(work, name=f"morning chat={chat_id}")
+
+    async def _good_morning(
+        self, chat: _Chat, chat_id: ChatId, items: Sequence[OutboxItem]
+    ) -> None:
+        """Tell at once what was kept back; what cannot be sent stays kept."""
+        try:
+            wanted = [item for item in items if await self._is_wanted(item)]
+            if not wanted:
+                return
+            user_id = UserId(chat_id)
+            cards = [self._card(item.alert, user_id) for item in wanted]
+            card = morning_card(cards, self._look(user_id))
+            manners = {self._manner(item) for item in wanted}
+            card = replace(card, is_silent=Manner.RING not in manners)
+            result = await self._messenger.send(card, chat_id=chat_id, user_id=user_id)
+            if isinstance(result, Sent):
+                chat.works(self._clock.now())
+                for item in wanted:
+                    await self._outbox.sent(item.item_id, None)
+            elif isinstance(result, Blocked):
+                await self._park(chat, chat_id, result)
+            else:
+                log.warning("chat %s: the morning news wait: %s", chat_id, result)
+        finally:
+            chat.is_busy = False

@@ -144,7 +144,7 @@ class Bookkeeper:
         total = sum((paid.amount_usd for _, paid in found), Decimal(0))
         return Alert(
             kind=AlertKind.FUNDING,
-            level=AlertLevel.INFO,
+            level=AlertLevel.FUNDING,
             dedupe_key=f"funding:{pay_at.isoformat()}",
             facts={
                 "pay_at": pay_at.isoformat(),
@@ -152,7 +152,6 @@ class Bookkeeper:
                 "items": json.dumps(items),
             },
             created_at=self._clock.now(),
-            is_silent=True,
             expires_at=self._clock.now() + TOLD_UNTIL,
         )
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from core.adoption import Adoption
+    from core.alarms import Bell
     from core.alerts import SpreadWatch
     from core.bookkeeping import Bookkeeper
     from core.claims import Claims
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from core.health import VenueMonitor
     from core.history import History, SettledReader
     from core.limits import Limits
+    from core.model.alert import Alarm
     from core.model.history import SpreadStats
     from core.model.instrument import Availability, Instrument, TokenRow
     from core.model.opportunity import Opportunity, ScanResult
@@ -126,6 +128,7 @@ class EngineParts:
     outages: OutageWatch
     proofs: Proofs
     parity: ParityWatch
+    bell: Bell
     foreign: ForeignWatch
     quotes: Quotes
     claims: Claims
@@ -718,6 +721,17 @@ class Engine:
                 created_at=now,
             )
         )
+
+    async def ring_alarms(self) -> None:
+        """Tell again what is critical and nobody has seen yet (timer)."""
+        await self._parts.bell.ring()
+
+    async def see_alarm(self, cause: str, user_id: UserId, name: str) -> Alarm | None:
+        """Stop the repeats of a critical alert; return it with who saw it first.
+
+        None if it is long over.
+        """
+        return await self._parts.bell.see(cause, user_id, name)
 
     async def report_stranger(self, user_id: int) -> None:
         """Tell owners, at most once an hour, that a stranger wrote."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from core.model.account import KeyRights
-    from core.model.alert import Alert, OutboxItem
+    from core.model.alert import Alarm, Alert, OutboxItem
     from core.model.commit import Claim, Commit
     from core.model.control import Cooldown, Event, Halt
     from core.model.disk import WriteTrouble
@@ -492,12 +492,48 @@ class Outbox(Protocol):
         """Give a message up."""
         ...
 
+    async def hold(self, item_id: int) -> None:
+        """Keep a message back until its reader's quiet hours are over."""
+        ...
+
+    async def held(self, limit: int) -> tuple[OutboxItem, ...]:
+        """Return what is kept back, in the order of storing."""
+        ...
+
     async def park_chat(self, chat_id: ChatId, until: datetime) -> None:
         """Hold everything for one chat until a moment."""
         ...
 
     async def depth(self) -> tuple[int, datetime | None]:
         """Return how many wait and since when the oldest does."""
+        ...
+
+
+class Alarms(Protocol):
+    """Critical conditions, until a person saw them or they are over."""
+
+    async def ringing(self) -> tuple[Alarm, ...]:
+        """Return what nobody has seen and is not over, the oldest first."""
+        ...
+
+    async def alarm(self, cause: str) -> Alarm | None:
+        """Return the alarm of a condition, also one that was seen or is over."""
+        ...
+
+    async def rang(self, cause: str, repeats: int, next_at: datetime) -> None:
+        """Note that it was told again, and when it is due next."""
+        ...
+
+    async def end(self, cause: str) -> None:
+        """Note that the condition is over."""
+        ...
+
+    async def see(self, cause: str, user_id: UserId, name: str, event: Event) -> bool:
+        """Note who saw it and when; False if somebody had, or if it is over."""
+        ...
+
+    async def forget(self, before: datetime) -> None:
+        """Delete what was over before a moment."""
         ...
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from core.model.alert import Alert, OutboxItem
+from core.model.alert import Alarm, Alert, OutboxItem, repeat_after
 from core.model.preferences import Choice
 from core.model.screen import Screen
 from core.model.units import ChatId, MessageId, UserId
@@ -30,12 +30,45 @@ def item_values(alert: Alert, chat_id: ChatId) -> Values:
         "chat_id": chat_id,
         "dedupe_key": alert.dedupe_key,
         "level": alert.level,
-        "alert": _ALERT.dump((alert,)),
+        "alert": alert_text(alert),
         "edits_message_id": alert.edits_message_id,
         "created_at_ms": to_ms(alert.created_at),
-        "expires_at_ms": maybe_ms(alert.expires_at),
+        "expires_at_ms": maybe_ms(alert.expiry),
         "next_at_ms": to_ms(alert.created_at),
     }
+
+
+def alert_text(alert: Alert) -> str:
+    """Return an alert as JSON."""
+    return _ALERT.dump((alert,))
+
+
+def alarm_values(alert: Alert) -> Values:
+    """Return the columns of a new alarm."""
+    began_at = alert.created_at
+    return {
+        "cause": alert.condition,
+        "alert": alert_text(alert),
+        "began_at_ms": to_ms(began_at),
+        "next_at_ms": to_ms(began_at + repeat_after(0)),
+    }
+
+
+def alarm_of(row: sqlite3.Row) -> Alarm:
+    """Return an alarm."""
+    record = Record("alarm", row)
+    seen_by = record.maybe_whole("seen_by")
+    return Alarm(
+        cause=record.text("cause"),
+        alert=_ALERT.load(record.text("alert"))[0],
+        began_at=record.moment("began_at_ms"),
+        repeats=record.whole("repeats"),
+        next_at=record.moment("next_at_ms"),
+        seen_by=None if seen_by is None else UserId(seen_by),
+        seen_name=record.text("seen_name"),
+        seen_at=record.maybe_moment("seen_at_ms"),
+        is_over=record.maybe_whole("ended_at_ms") is not None,
+    )
 
 
 def item_of(row: sqlite3.Row) -> OutboxItem:

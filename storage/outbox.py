@@ -6,10 +6,13 @@ it waits too.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.model.alert import AlertLevel
-from storage.chat_rows import item_of, item_values
+from core.model.units import MessageId
+from storage.alarms import note_alarm
+from storage.chat_rows import alert_text, item_of, item_values
 from storage.columns import Record, to_ms
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from core.model.alert import Alert, OutboxItem
-    from core.model.units import ChatId, MessageId
+    from core.model.units import ChatId
     from storage.database import Database
 
 _RANKS = {level: rank for rank, level in enumerate(AlertLevel)}
@@ -37,7 +40,7 @@ SELECT outbox.item_id, outbox.chat_id, outbox.level, outbox.edits_message_id,
     outbox.expires_at_ms, outbox.next_at_ms,
     coalesce(parked_chat.until_ms, 0) AS parked_until_ms
 FROM outbox LEFT JOIN parked_chat USING (chat_id)
-WHERE outbox.state = 'pending' ORDER BY outbox.item_id
+WHERE outbox.state = 'pending' AND outbox.is_held = 0 ORDER BY outbox.item_id
 """
 _ITEM = "SELECT * FROM outbox WHERE item_id = ? AND state = 'pending'"
 _SENT = """
@@ -60,8 +63,21 @@ ON CONFLICT (chat_id) DO UPDATE SET until_ms = excluded.until_ms
 """
 _DEPTH = """
 SELECT count(*) AS waiting, min(created_at_ms) AS oldest_ms FROM outbox
-WHERE state = 'pending'
+WHERE state = 'pending' AND is_held = 0
 """
+_HOLD = "UPDATE outbox SET is_held = 1 WHERE item_id = ? AND state = 'pending'"
+_HELD = """
+SELECT * FROM outbox WHERE state = 'pending' AND is_held = 1 ORDER BY item_id LIMIT ?
+"""
+_TOLD = """
+SELECT item_id, state, message_id, is_held FROM outbox
+WHERE chat_id = ? AND dedupe_key = ?
+"""
+_OUTDATE = """
+UPDATE outbox SET state = 'dropped', ended_at_ms = ?, error = 'told again meanwhile'
+WHERE state = 'pending' AND substr(dedupe_key, 1, length(?)) = ?
+"""
+_REWRITE = "UPDATE outbox SET alert = ? WHERE item_id = ?"
 
 
 class _Waiting(NamedTuple):
@@ -87,8 +103,16 @@ class SqliteOutbox:
         """Store an alert inside the caller's transaction; False if it is known."""
         chats = self._owners if alert.chat_id is None else (alert.chat_id,)
         added = 0
+        if alert.is_repeat:
+            earlier = alert.dedupe_key.rpartition(":")[0] + ":"
+            values = (to_ms(alert.created_at), earlier, earlier)
+            connection.execute(_OUTDATE, values)
         for chat_id in chats:
-            added += connection.execute(_PUT, item_values(alert, chat_id)).rowcount
+            found = _addressed(connection, alert, chat_id)
+            if found is not None:
+                added += connection.execute(_PUT, item_values(found, chat_id)).rowcount
+        if added:
+            note_alarm(connection, alert)
         return added > 0
 
     async def put(self, alert: Alert) -> bool:
@@ -128,6 +152,18 @@ class SqliteOutbox:
     async def drop(self, item_id: int, why: str) -> None:
         """Give a message up."""
         await self._drop_all({item_id: why})
+
+    async def hold(self, item_id: int) -> None:
+        """Keep a message back until its reader's quiet hours are over."""
+        await self._execute(_HOLD, (item_id,))
+
+    async def held(self, limit: int) -> tuple[OutboxItem, ...]:
+        """Return what is kept back, in the order of storing."""
+
+        def work(connection: sqlite3.Connection) -> tuple[OutboxItem, ...]:
+            return tuple(item_of(row) for row in connection.execute(_HELD, (limit,)))
+
+        return await self._database.read(work)
 
     async def park_chat(self, chat_id: ChatId, until: datetime) -> None:
         """Hold everything for one chat until a moment."""
@@ -169,6 +205,30 @@ class SqliteOutbox:
             connection.execute(statement, values)
 
         await self._database.write(work)
+
+
+def _addressed(
+    connection: sqlite3.Connection, alert: Alert, chat_id: ChatId
+) -> Alert | None:
+    """Return an alert with the message it edits in this chat; None if there is none.
+
+    What waits for the morning is rewritten there; what was not told yet is dropped.
+    """
+    if alert.edits_key is None:
+        return alert
+    row = connection.execute(_TOLD, (chat_id, alert.edits_key)).fetchone()
+    if row is None:
+        return None
+    told = Record("outbox", row)
+    item_id, message_id = told.whole("item_id"), told.maybe_whole("message_id")
+    if told.text("state") == "pending" and told.whole("is_held"):
+        connection.execute(_REWRITE, (alert_text(alert), item_id))
+    elif told.text("state") == "pending":
+        why = "over before it was told"
+        connection.execute(_DROP, (to_ms(alert.created_at), why, item_id))
+    elif message_id is not None:
+        return replace(alert, edits_message_id=MessageId(message_id))
+    return None
 
 
 def _waiting(connection: sqlite3.Connection) -> list[_Waiting]:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.callbacks import Verb
-from bot.cards import foreign, numbers, proof
-from bot.cards.card import Card, Style
+from bot.cards import foreign, numbers, proof, spread_alert
+from bot.cards.card import Card
 from bot.cards.disk import disk_words
-from bot.cards.facts import items, moment, number
+from bot.cards.facts import moment
 from bot.cards.halt import halt_buttons
-from bot.cards.layout import folded, grid, lines, rows_of, text
+from bot.cards.layout import folded, lines, rows_of, text
 from bot.cards.money_alert import books_differ, funding
 from bot.cards.shown import ShownRow, pack_rows
 from bot.cards.stopped import halted_words, over_words
 from bot.cards.trade_alert import TRADE_KINDS, trade_card
-from core.model.alert import AlertKind
-from core.model.units import HOURS_PER_YEAR, Base, VenueId
+from core.model.alert import AlertKind, AlertLevel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from bot.cards.card import Button
     from bot.cards.look import Look
@@ -27,11 +28,49 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, str]
 
-_MAX_DIGEST = 9
+CAUSE = "cause"
+"""Where a stored card keeps which condition its Seen button is about."""
+SEEN = "👁 Seen"
+SEEN_TOAST = "Seen. I will not tell it again."
+OVER_TOAST = "This is over already."
 
 
-def alert_card(look: Look, alert: Alert) -> Card:
-    """Return the card of an alert; every kind has one."""
+def alert_card(look: Look, alert: Alert, seen: str = "") -> Card:
+    """Return the card of an alert; every kind has one.
+
+    A critical one says that it repeats until somebody presses Seen; `seen` is the HTML
+    that names who did.
+    """
+    card = _card(look, alert)
+    if alert.level is not AlertLevel.CRITICAL:
+        return card
+    shown = {**card.shown, CAUSE: alert.condition}
+    html = lines(card.html, *_repeating(alert, look, seen))
+    button = look.button(SEEN, Verb.SEEN)
+    rows = card.rows if seen or not look.can_trade else (*card.rows, (button,))
+    return replace(card, html=html, rows=rows, shown=shown)
+
+
+def _repeating(alert: Alert, look: Look, seen: str) -> tuple[str, ...]:
+    if seen:
+        return (seen,)
+    began_at = moment(alert.facts, "began_at")
+    if began_at is None:
+        return ("I tell it again until you press Seen.",)
+    since = numbers.duration_text(look.now - began_at)
+    return (
+        f"Told since {numbers.moment(began_at)} ({since}), again until you press Seen.",
+    )
+
+
+def seen_words(name: str, at: datetime | None) -> str:
+    """Return as HTML who saw an alarm and when; the condition itself goes on."""
+    when = "" if at is None else f" at {numbers.moment(at)}"
+    who = text(name) or "another owner"
+    return f"👁 Seen by {who}{when}: no more repeats. It is not over by that."
+
+
+def _card(look: Look, alert: Alert) -> Card:
     if alert.kind in TRADE_KINDS:
         return trade_card(look, alert)
     words, rows, pairs = _OTHERS[alert.kind](alert.facts, look)
@@ -53,98 +92,6 @@ def alert_card(look: Look, alert: Alert) -> Card:
 
 
 Parts = tuple[str, tuple[tuple["Button", ...], ...], list[ShownRow]]
-
-
-def _pair_of(facts: Facts) -> ShownRow:
-    return ShownRow(
-        base=Base(facts.get("base", "?")),
-        long=VenueId(facts.get("long", "")),
-        short=VenueId(facts.get("short", "")),
-        per_hour=number(facts, "spread_per_hour"),
-    )
-
-
-def _age(facts: Facts, look: Look) -> str:
-    seen_at = moment(facts, "observed_at")
-    if seen_at is None:
-        return "age unknown"
-    return f"data {numbers.duration_text(look.now - seen_at)} old"
-
-
-def _new_spread(facts: Facts, look: Look) -> Parts:
-    pair = _pair_of(facts)
-    long, short = (text(look.title(facts.get(side, ""))) for side in ("long", "short"))
-    html = lines(
-        f"📈 {text(pair.base)} {numbers.rate(pair.per_hour, look.rate_hours)}"
-        f" gross in two scans · {look.badge}",
-        f"Long {long} {_side(facts, 'long_per_hour', look)},"
-        f" short {short} {_side(facts, 'short_per_hour', look)}",
-        " · ".join(part for part in (_worth(pair, look), _age(facts, look)) if part),
-    )
-    buttons = [
-        look.button("Open…", Verb.OPEN, "0", Style.SUCCESS),
-        look.button("Details", Verb.TOKEN, "0"),
-    ]
-    mutes = [
-        look.button("🔕 8 h", Verb.MUTE, "8h"),
-        look.button("🚫 Token", Verb.MUTE, "ever"),
-    ]
-    if not look.can_trade:
-        return html, rows_of(buttons[1:]), [pair]
-    return html, rows_of(buttons, mutes), [pair]
-
-
-def _side(facts: Facts, key: str, look: Look) -> str:
-    return numbers.rate(number(facts, key), look.rate_hours, is_signed=True)
-
-
-def _worth(pair: ShownRow, look: Look) -> str:
-    if pair.per_hour is None or look.size_usd is None:
-        return ""
-    gain = pair.per_hour * look.rate_hours * look.size_usd
-    size = numbers.whole_usd(look.size_usd)
-    yearly = numbers.apr(pair.per_hour * HOURS_PER_YEAR)
-    earned = numbers.usd(gain, is_signed=True)
-    return f"{earned} per {look.rate_hours} h at {size} · {yearly} APR"
-
-
-def _digest(facts: Facts, look: Look) -> Parts:
-    found = items(facts)
-    pairs = [_pair_of(one) for one in found[:_MAX_DIGEST]]
-    more = len(found) - len(pairs)
-    head = f"#  {'TOKEN':<8} {'L>S':<5} {'/' + str(look.rate_hours) + 'h':>6}"
-    body = (_digest_row(index, pair, look) for index, pair in enumerate(pairs, 1))
-    html = lines(
-        f"📈 {text(facts.get('count', str(len(found))))} new spreads · {look.badge}",
-        numbers.table([head, *body]),
-        f"{look.per} gross, each in two scans · {_oldest(found, look)}",
-        f"and {more} more in /top" if more > 0 else "",
-    )
-    tokens = [
-        look.button(f"{index} {numbers.cut(pair.base)}", Verb.TOKEN, str(index - 1))
-        for index, pair in enumerate(pairs, 1)
-    ]
-    last = [
-        look.button("📈 Top", Verb.SCREEN, "top"),
-        look.button("🔔 Alerts", Verb.SCREEN, "alerts"),
-    ]
-    return html, rows_of(*grid(tokens), last if look.can_trade else last[:1]), pairs
-
-
-def _digest_row(index: int, pair: ShownRow, look: Look) -> str:
-    venues = pair.venues or (VenueId("?"), VenueId("?"))
-    rate = numbers.rate_cell(pair.per_hour, look.rate_hours)
-    return (
-        f"{index:<2} {numbers.left(numbers.cut(pair.base), 8)}"
-        f" {look.code(venues[0])}>{look.code(venues[1])} {rate:>6}"
-    )
-
-
-def _oldest(found: Sequence[Facts], look: Look) -> str:
-    known = [one for one in found if "observed_at" in one]
-    if not known:
-        return "age unknown"
-    return _age(min(known, key=lambda one: one["observed_at"]), look)
 
 
 def _venue_down(facts: Facts, look: Look) -> Parts:
@@ -229,8 +176,8 @@ def _state_buttons(look: Look) -> tuple[tuple[Button, ...], ...]:
 
 
 _OTHERS: Mapping[AlertKind, Callable[[Facts, Look], Parts]] = {
-    AlertKind.NEW_SPREAD: _new_spread,
-    AlertKind.SPREAD_DIGEST: _digest,
+    AlertKind.NEW_SPREAD: spread_alert.new_spread,
+    AlertKind.SPREAD_DIGEST: spread_alert.digest,
     AlertKind.VENUE_DOWN: _venue_down,
     AlertKind.VENUE_BACK: _venue_back,
     AlertKind.STRANGER: _stranger,

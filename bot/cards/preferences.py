@@ -76,11 +76,12 @@ def _name(mute: Mute, look: Look) -> str:
     return f"{mute.base} {look.code(mute.venues[0])}/{look.code(mute.venues[1])}"
 
 
-def muted_words(base: str, how: str) -> str:
-    """Say in a toast what became of a token's pushes; `how` is 8h, ever or off."""
+def muted_words(what: Mute, how: str, look: Look) -> str:
+    """Say in a toast what became of pushes; `how` is 8h, ever or off."""
+    name = _name(what, look)
     if how == "off":
-        return f"{base} speaks again"
-    return f"{base} is muted" + (" for 8 h" if how == "8h" else "")
+        return f"{name} speaks again"
+    return f"{name} is muted" + (" for 8 h" if how == "8h" else "")
 
 
 def _muted_line(

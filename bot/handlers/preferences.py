@@ -13,7 +13,6 @@ from bot.handlers.scan import show_token
 from bot.handlers.screens import OldScreenError, number_of, screen_behind
 from core.model.alert import AlertLevel
 from core.model.preferences import AlertDelivery, Key, Mute
-from core.model.units import Base
 
 if TYPE_CHECKING:
     from bot.access import Caller
@@ -39,7 +38,8 @@ async def alerts(
         case ():
             pass
         case ("mute", _):
-            await _mute(desk, caller, words[1], None)
+            mute = Mute(desk.engine.token(words[1]).row.base)
+            await desk.engine.preferences.mute(mute, None, caller.user_id)
         case ("unmute", _):
             mute = Mute(desk.engine.token(words[1]).row.base)
             await desk.engine.preferences.unmute(mute, caller.user_id)
@@ -102,25 +102,32 @@ def _muted(screen: Screen, arg: str) -> Mute:
 
 
 async def mute(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
-    """Silence the token of a card for hours or for good, or let it speak again."""
+    """Silence the token or pair of a card for hours or for good, or end that."""
     screen = await screen_behind(desk, caller, tap, message_id)
-    rows = unpack_rows(screen.shown)
-    name = screen.shown.get("token") or (rows[0].base if rows else None)
-    if name is None or tap.arg not in {"8h", "ever", "off"}:
+    how = tap.arg.removeprefix("p")
+    what = _meant(desk, screen, is_pair=how != tap.arg)
+    if what is None or how not in {"8h", "ever", "off"}:
         return Reply(toast=trouble.UNKNOWN_BUTTON)
-    if tap.arg == "off":
-        await desk.engine.preferences.unmute(Mute(Base(name)), caller.user_id)
+    book = desk.engine.preferences
+    if how == "off":
+        await book.unmute(what, caller.user_id)
     else:
-        await _mute(desk, caller, name, MUTE_HOURS if tap.arg == "8h" else None)
-    toast = preferences.muted_words(name, tap.arg)
+        until = desk.clock.now() + MUTE_HOURS if how == "8h" else None
+        await book.mute(what, until, caller.user_id)
+    toast = preferences.muted_words(what, how, desk.look(caller))
     if screen.kind != "token":
         return Reply(toast=toast)
-    return Reply(await show_token(desk, caller, name), toast=toast)
+    return Reply(await show_token(desk, caller, what.base), toast=toast)
 
 
-async def _mute(
-    desk: Desk, caller: Caller, name: str, duration: timedelta | None
-) -> None:
+def _meant(desk: Desk, screen: Screen, *, is_pair: bool) -> Mute | None:
+    """Return what a card's mute button is about, None if the card has no such thing."""
+    rows = unpack_rows(screen.shown)
+    name = screen.shown.get("token") or (rows[0].base if rows else None)
+    if name is None:
+        return None
     base = desk.engine.token(name).row.base
-    until = None if duration is None else desk.clock.now() + duration
-    await desk.engine.preferences.mute(Mute(base), until, caller.user_id)
+    if not is_pair:
+        return Mute(base)
+    venues = rows[0].venues if rows else None
+    return None if venues is None else Mute.pair(base, *venues)

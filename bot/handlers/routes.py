@@ -16,6 +16,7 @@ from bot.cards.card import Reply
 from bot.cards.help import DESCRIPTIONS, again
 from bot.cards.shown import unpack_request
 from bot.handlers import (
+    alarms,
     control,
     foreign,
     pnl,
@@ -289,6 +290,7 @@ _TAPS: Mapping[Verb, TapHandler] = {
     Verb.RETRY: retry,
     Verb.ALERTS: preferences.change,
     Verb.MUTE: preferences.mute,
+    Verb.SEEN: alarms.seen,
     Verb.PAUSE: control.tap_pause,
     Verb.RESUME: control.tap_resume,
     Verb.FILTER: scan.narrow,

@@ -71,6 +71,8 @@ PAST_EVERY = timedelta(minutes=1)
 """A few contracts' settled payments are asked for this often."""
 HOLD_EVERY = timedelta(seconds=30)
 """Funding is booked and open pairs are compared with the venues this often."""
+RING_EVERY = timedelta(seconds=10)
+"""How late a critical message can be told again."""
 CLEAN_EVERY = timedelta(days=1)
 CHECK_EVERY = timedelta(hours=1)
 """Keys, clocks and position modes of live accounts are looked at this often."""
@@ -158,7 +160,8 @@ async def _chat(ground: Ground, desk: Desk, loops: Nursery, handlers: Nursery) -
     courier = Courier(
         outbox=ground.outbox,
         messenger=messenger,
-        look=desk.look,
+        look=lambda user_id: desk.look(reader=user_id),
+        reader=desk.engine.preferences.reader,
         clock=ground.clock,
         tasks=loops,
     )
@@ -217,6 +220,7 @@ def _timers(
         Timer("past", PAST_EVERY, engine.read_past),
         Timer("hold", HOLD_EVERY, partial(_hold, accounts.paper, engine)),
         Timer("clean", CLEAN_EVERY, partial(clean, ground, desk)),
+        Timer("alarms", RING_EVERY, engine.ring_alarms),
     )
 
 

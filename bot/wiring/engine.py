@@ -19,6 +19,7 @@ from bot.wiring.looking import (
 )
 from bot.wiring.preferences import LiveQuoting, host_values
 from core.adoption import Adoption
+from core.alarms import Bell
 from core.alerts import SpreadWatch
 from core.bookkeeping import Bookkeeper
 from core.claims import Claims
@@ -41,6 +42,7 @@ from core.quotes import QuoteParts, Quotes
 from core.reconcile import Reconciler
 from core.runtime import Nursery
 from core.why import Why
+from storage.alarms import SqliteAlarms
 from storage.alert_memory import SqliteAlertMemory
 from storage.availability_store import SqliteAvailability
 from storage.ballast import Ballast
@@ -253,6 +255,14 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         ),
         watch=SpreadWatch(
             memory=memory, outbox=ground.outbox, is_spike=history.is_spike
+        ),
+        bell=Bell(
+            alarms=SqliteAlarms(ground.database),
+            outbox=ground.outbox,
+            trades=journal,
+            halts=journal,
+            monitor=monitor,
+            clock=clock,
         ),
         outages=OutageWatch(monitor=monitor, memory=memory, outbox=ground.outbox),
         proofs=proofs,

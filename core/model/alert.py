@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from core.model.units import Base, ChatId, MessageId, TradeId
+from core.model.units import Base, ChatId, MessageId, TradeId, UserId
 
 
 class AlertLevel(StrEnum):
@@ -138,6 +138,89 @@ class Alert:
     is_silent: bool = False
     expires_at: datetime | None = None
     """Late news is wrong news: dropped after this moment."""
+    edits_key: str | None = None
+    """Key of an earlier alert: the message that told it shows this instead.
+
+    If it was not told yet, its news is over before anybody heard of it.
+    """
+    cause: str = ""
+    """Condition a critical alert is about, if neither a trade nor a venue's silence."""
+
+    @property
+    def condition(self) -> str:
+        """Return what it is about: one alarm rings for one condition."""
+        if self.cause:
+            return self.cause
+        if self.trade_id is not None:
+            return f"trade:{self.trade_id}"
+        if self.kind in {AlertKind.VENUE_DOWN, AlertKind.VENUE_BACK}:
+            return f"venue:{self.facts.get('venue', '')}"
+        if self.kind in {AlertKind.HALTED, AlertKind.HALT_OVER}:
+            return f"halt:{self.facts.get('scope', '')}:{self.facts.get('key', '')}"
+        return self.dedupe_key
+
+    @property
+    def is_repeat(self) -> bool:
+        """Tell whether it says again what nobody has seen yet."""
+        return "again" in self.facts
+
+    @property
+    def expiry(self) -> datetime | None:
+        """Return when it is not worth sending any more; critical news always is."""
+        if self.level is AlertLevel.CRITICAL:
+            return None
+        return self.expires_at or self.created_at + _LIFE[self.level]
+
+    @property
+    def is_relief(self) -> bool:
+        """Tell whether it says that its condition is over."""
+        return self.kind in _RELIEF
+
+
+_LIFE = {
+    AlertLevel.TRADE: timedelta(hours=24),
+    AlertLevel.OPPORTUNITY: timedelta(minutes=10),
+    AlertLevel.FUNDING: timedelta(hours=6),
+    AlertLevel.INFO: timedelta(hours=6),
+}
+_RELIEF = frozenset(
+    {
+        AlertKind.OPENED,
+        AlertKind.NOT_OPENED,
+        AlertKind.CLOSED,
+        AlertKind.VENUE_BACK,
+        AlertKind.HALT_OVER,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A critical alert that repeats until a person saw it or its condition is over."""
+
+    cause: str
+    alert: Alert
+    began_at: datetime
+    repeats: int
+    """How often it was told again."""
+    next_at: datetime
+    seen_by: UserId | None = None
+    seen_name: str = ""
+    seen_at: datetime | None = None
+    is_over: bool = False
+
+
+_GAPS = tuple(timedelta(minutes=each) for each in (1, 5, 15, 60))
+
+
+def repeat_after(repeats: int) -> timedelta:
+    """Return how long after its beginning an alarm is told for the nth time again.
+
+    After 1, 5, 15 and 60 minutes, then every hour; `repeats` counts those before.
+    """
+    if repeats < len(_GAPS):
+        return _GAPS[repeats]
+    return timedelta(hours=repeats - len(_GAPS) + 2)
 
 
 class OutboxState(StrEnum):

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from core.bookkeeping import Bookkeeper
+    from core.model.alert import Alarm
     from core.model.history import SpreadStats
     from core.model.market import FundingSnapshot
     from core.model.plan import (
@@ -353,6 +354,7 @@ class ScriptedEngine(Engine):
     """How each token's spread has been."""
     said: list[tuple[TradeId, str]] = field(default_factory=list)
     """What owners said of pairs in trouble."""
+    alarms: dict[str, Alarm] = field(default_factory=dict)
     preferences: PreferenceBook = field(init=False)
     books: Bookkeeper = field(
         default_factory=lambda: ScriptedBooks(open_entry(), closed_entry())
@@ -717,6 +719,16 @@ class ScriptedEngine(Engine):
         trades = [one for one in self.trades.values() if not one.state.is_terminal]
         moving = tuple(one for one in trades if one.state is not TradeState.OPEN)
         return Halted(is_new, moving, len(trades) - len(moving))
+
+    async def see_alarm(self, cause: str, user_id: UserId, name: str) -> Alarm | None:
+        """Note who saw an alarm first."""
+        found = self.alarms.get(cause)
+        if found is not None and found.seen_by is None and not found.is_over:
+            found = replace(
+                found, seen_by=user_id, seen_name=name, seen_at=self.clock.now()
+            )
+            self.alarms[cause] = found
+        return found
 
     async def only_pause(self, user_id: UserId) -> bool:
         """Leave a pause of a halt."""

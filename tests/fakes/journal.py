@@ -341,6 +341,14 @@ class MemoryOutbox:
     async def drop(self, item_id: int, why: str) -> None:
         """Take note of nothing."""
 
+    async def hold(self, item_id: int) -> None:
+        """Take note of nothing."""
+
+    async def held(self, limit: int) -> tuple[OutboxItem, ...]:
+        """Keep nothing back."""
+        del limit
+        return ()
+
     async def park_chat(self, chat_id: ChatId, until: datetime) -> None:
         """Take note of nothing."""
 

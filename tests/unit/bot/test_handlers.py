@@ -15,7 +15,7 @@ from bot.cards.alert import alert_card
 from bot.cards.card import Reply
 from bot.handlers.routes import COMMANDS, VERBS, unknown_command, unknown_text
 from core import errors
-from core.model.alert import Alert, AlertKind, AlertLevel
+from core.model.alert import Alarm, Alert, AlertKind, AlertLevel
 from core.model.control import Halt, TradingState
 from core.model.instrument import AbsenceReason, LeftOut
 from core.model.position import ForeignPosition
@@ -24,7 +24,7 @@ from core.model.trade import TradeState
 from core.model.units import Base, MessageId, TradeId
 from tests.fakes.chat import ANNA, BERT, VERA, Chat, Message
 from tests.fakes.engine import lists_of, open_plan, pair, scan_of, trade_of
-from tests.fakes.objects import BINANCE, EXTENDED, LIGHTER
+from tests.fakes.objects import BINANCE, EXTENDED, HYPERLIQUID, LIGHTER
 from tests.fakes.runtime import START
 
 if TYPE_CHECKING:
@@ -719,13 +719,62 @@ async def test_muting_on_the_alert_is_one_tap_and_can_be_undone(chat: Chat) -> N
     """Whoever is annoyed must not search for a setting."""
     alert = await _pushed(chat)
 
-    await chat.tap(alert, "🔕 8 h")
+    await chat.tap(alert, "🔕 HYPE 8 h")
     assert chat.toast == "HYPE is muted for 8 h"
     assert chat.engine.preferences.mutes == {HYPE_MUTED: START + timedelta(hours=8)}
 
     card = await chat.type("/alerts")
     await chat.tap(card, "🔔 HYPE")
     assert chat.engine.preferences.mutes == {}
+
+
+async def test_one_pair_can_be_muted_without_its_token(chat: Chat) -> None:
+    """HYPE between Binance and Hyperliquid only; from the alert, for good."""
+    alert = await _pushed(chat)
+
+    await chat.tap(alert, "🚫 BN/HL")
+
+    assert chat.toast == "HYPE BN/HL is muted"
+    mute = Mute.pair(Base("HYPE"), HYPERLIQUID, BINANCE)
+    assert chat.engine.preferences.mutes == {mute: None}
+    card = await chat.type("/alerts")
+    assert "Muted: HYPE BN/HL" in card.text
+    await chat.tap(card, "🔔 HYPE BN/HL")
+    assert chat.engine.preferences.mutes == {}
+
+
+async def _critical(chat: Chat, caller: Caller) -> Message:
+    """Show an alarm to a person."""
+    critical = replace(_alert(AlertKind.NOT_HEDGED), level=AlertLevel.CRITICAL)
+    cause = critical.condition
+    chat.engine.alarms.setdefault(cause, Alarm(cause, critical, START, 0, START))
+    shown = await chat.show(Reply(alert_card(chat.desk.look(), critical)), caller, None)
+    assert shown is not None
+    return shown
+
+
+async def test_seen_names_who_saw_it_and_stops_asking(chat: Chat) -> None:
+    """Bert must see on his message that Anna looks after it."""
+    for caller in (ANNA, BERT):
+        shown = await _critical(chat, caller)
+        assert "again until you press Seen" in shown.text
+
+        shown = await chat.tap(shown, "👁 Seen", caller)
+
+        assert "Seen by Anna at 21:52 UTC: no more repeats." in shown.text
+        assert "👁 Seen" not in shown.labels
+        assert chat.toast == "Seen. I will not tell it again."
+
+
+async def test_seen_on_what_is_over_says_so(chat: Chat) -> None:
+    """A tap on yesterday's alarm must not look like help."""
+    critical = replace(_alert(AlertKind.PAUSED), level=AlertLevel.CRITICAL)
+    shown = await chat.show(Reply(alert_card(chat.desk.look(), critical)), ANNA, None)
+    assert shown is not None
+
+    await chat.tap(shown, "👁 Seen")
+
+    assert chat.toast == "This is over already."
 
 
 async def test_mute_on_a_token_card_turns_into_unmute(chat: Chat) -> None:
@@ -1074,6 +1123,8 @@ async def test_every_button_of_every_card_leads_somewhere(chat: Chat) -> None:
     for kind in AlertKind:
         crawler.look(await _pushed(chat, kind), kind)
         await crawler.press_all()
+    crawler.look(await _critical(chat, ANNA), "critical")
+    await crawler.press_all()
 
     assert {verb for _, verb, _ in crawler.pressed} >= set(Verb) - {Verb.RETRY}
     assert len(crawler.pressed) > 80

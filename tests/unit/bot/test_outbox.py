@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,12 @@ from bot.cards.look import Look
 from bot.outbox import OUTAGE, PARKED, Courier
 from core.errors import StorageError
 from core.model.alert import Alert, AlertKind, AlertLevel
-from core.model.units import ChatId, MessageId, Mode
+from core.model.preferences import Key
+from core.model.units import ChatId, MessageId, Mode, UserId
 from core.runtime import Nursery
 from storage.database import Database
 from storage.outbox import SqliteOutbox
+from tests.fakes.engine import no_choices
 from tests.fakes.runtime import CountedIds, settle
 from tests.unit.bot.telegram_line import ANNA, VERA, open_line
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.messenger import Messenger
+    from core.preferences import PreferenceBook
     from sandbox.telegram import TelegramStandIn
     from tests.fakes.runtime import FakeClock
 
@@ -41,6 +44,7 @@ class Post:
     telegram: TelegramStandIn
     clock: FakeClock
     messenger: Messenger
+    book: PreferenceBook
     count: int = 0
 
     async def put(
@@ -93,18 +97,22 @@ async def open_post(folder: Path) -> AsyncIterator[Post]:
         database = await Database.open(folder / "paper.db", clock=clock)
         outbox, nursery = SqliteOutbox(database, [ChatId(ANNA)]), Nursery()
 
-        def look() -> Look:
+        def look(_user_id: UserId) -> Look:
             return Look(Mode.PAPER, {}, clock.now(), ids.short())
 
+        book = no_choices(clock)
         courier = Courier(
             outbox=outbox,
             messenger=line.messenger,
             look=look,
+            reader=book.reader,
             clock=clock,
             tasks=nursery,
         )
         try:
-            yield Post(courier, outbox, nursery, line.stand_in, clock, line.messenger)
+            yield Post(
+                courier, outbox, nursery, line.stand_in, clock, line.messenger, book
+            )
         finally:
             await nursery.cancel()
             await database.close()
@@ -368,3 +376,156 @@ async def test_the_loop_delivers_by_itself(post: Post) -> None:
         await post.telegram.memory.pulse.until(post.names, 0.05)
 
     assert post.names() == ["hello"]
+
+
+# --- how each reader wants to be told -------------------------------------------------
+
+CLASSES = tuple(AlertLevel)
+
+
+async def choose(post: Post, key: Key, value: str, user: int = ANNA) -> None:
+    """Let a person choose how to be told."""
+    await post.book.choose(key, value, UserId(user))
+
+
+async def at_night(post: Post) -> None:
+    """Let Anna in Berlin sleep from 23 to 7; it is 23:02 there."""
+    await choose(post, Key.ZONE, "Europe/Berlin")
+    await choose(post, Key.QUIET_HOURS, "23:00-07:00")
+    await post.clock.advance(timedelta(minutes=10))
+
+
+async def one_of_each(post: Post) -> None:
+    """Store one message of every class."""
+    for level in CLASSES:
+        await post.put(level.value, level=level)
+
+
+async def test_at_night_critical_news_ring_trades_are_silent_and_the_rest_waits(
+    post: Post,
+) -> None:
+    """Only what cannot wait may wake a person."""
+    await at_night(post)
+    await one_of_each(post)
+    await post.rounds(9)
+
+    assert post.names() == ["critical", "trade"]
+    critical, trade = post.telegram.messages(ANNA)
+    assert (critical.silent, trade.silent) == (False, True)
+    assert await post.outbox.depth() == (0, None)
+
+
+async def test_in_the_morning_one_message_tells_what_waited(post: Post) -> None:
+    """Eight hours later three classes are one message with a line for each."""
+    await at_night(post)
+    await one_of_each(post)
+    await post.rounds(9)
+
+    await post.clock.advance(timedelta(hours=7, minutes=57))
+    await post.rounds(2)
+    assert len(post.names()) == 2
+    await post.clock.advance(timedelta(minutes=1))
+    await post.rounds(3)
+
+    digest = post.telegram.messages(ANNA)[-1].text.splitlines()
+    assert digest[0] == "Good morning, 3 messages waited · 🧪 PAPER"
+    assert [line.split(": ")[-1] for line in digest[1:4]] == [
+        "opportunity",
+        "funding",
+        "info",
+    ]
+    await post.rounds(40)
+    assert len(post.names()) == 3
+
+
+async def test_what_waits_for_the_morning_outlives_a_restart(post: Post) -> None:
+    """A night's news is on disk, not in the process."""
+    await at_night(post)
+    await post.put("spread", level=AlertLevel.OPPORTUNITY)
+    await post.rounds(2)
+
+    post.courier = Courier(
+        outbox=post.outbox,
+        messenger=post.messenger,
+        look=lambda _: Look(Mode.PAPER, {}, post.clock.now(), "card0001"),
+        reader=post.book.reader,
+        clock=post.clock,
+        tasks=post.nursery,
+    )
+    await post.clock.advance(timedelta(hours=8))
+    await post.rounds(2)
+
+    assert [line.split(",")[0] for line in post.names()] == ["Good morning"]
+
+
+async def test_a_spread_that_ended_at_night_is_told_as_gone(post: Post) -> None:
+    """The morning must not offer what is no longer there."""
+    facts = {"base": "HYPE", "spread_per_hour": "0.0001"}
+    night = Alert(
+        kind=AlertKind.NEW_SPREAD,
+        level=AlertLevel.OPPORTUNITY,
+        dedupe_key="spread:HYPE",
+        facts=facts,
+        created_at=post.clock.now(),
+    )
+    await at_night(post)
+    await post.outbox.put(replace(night, created_at=post.clock.now()))
+    await post.rounds(2)
+    told, gone = post.clock.now(), post.clock.now() + timedelta(minutes=41)
+    more = {"told_at": told.isoformat(), "gone_at": gone.isoformat()}
+    end = replace(
+        night, dedupe_key="gone", facts={**facts, **more}, edits_key="spread:HYPE"
+    )
+    await post.outbox.put(end)
+    await post.clock.advance(timedelta(hours=8))
+    await post.rounds(3)
+
+    (digest,) = post.telegram.messages(ANNA)
+    assert "⏹ HYPE 0.080%/8h is gone after 41 min" in digest.text
+
+
+async def test_each_class_is_on_silent_or_off_as_its_reader_chose(post: Post) -> None:
+    """Off stores nothing to be told later; silent arrives without sound."""
+    await choose(post, Key.OPPORTUNITY, "off")
+    await choose(post, Key.TRADE, "silent")
+    await choose(post, Key.INFO, "on")
+    await one_of_each(post)
+    await post.rounds(9)
+    await choose(post, Key.OPPORTUNITY, "on")
+    await post.rounds(9)
+
+    sounds = {
+        name: not message.silent
+        for name, message in zip(
+            post.names(), post.telegram.messages(ANNA), strict=True
+        )
+    }
+    assert sounds == {"critical": True, "trade": False, "funding": False, "info": True}
+
+
+async def test_two_owners_are_told_each_in_his_own_way(tmp_path: Path) -> None:
+    """One sleeps, the other does not; neither changes it for the other."""
+    async with open_post(tmp_path) as post:
+        await choose(post, Key.OPPORTUNITY, "off", VERA)
+        post.telegram.say(VERA, "/start")
+        await post.put("spread", level=AlertLevel.OPPORTUNITY)
+        await post.put("spread", level=AlertLevel.OPPORTUNITY, chat=VERA)
+        await post.rounds(3)
+
+        assert post.names(ANNA) == ["spread"]
+        assert [m for m in post.telegram.messages(VERA) if m.is_from_bot] == []
+
+
+async def test_an_edit_reaches_its_message_even_when_its_class_is_off(
+    post: Post,
+) -> None:
+    """A card that stands there must not go on saying what is no longer true."""
+    await post.put("confirm card")
+    await post.round()
+    message = post.telegram.messages(ANNA)[0]
+    await choose(post, Key.TRADE, "off")
+
+    await post.put("leg 1", edits=message.id)
+    await post.rounds(3)
+
+    assert post.names() == ["leg 1"]

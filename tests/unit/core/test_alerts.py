@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
+
+import pytest
 
 from core.alerts import SpreadWatch
 from core.model.alert import AlertKind
@@ -14,10 +16,17 @@ from core.model.opportunity import Opportunity
 from core.model.preferences import Mute
 from core.model.units import Base
 from tests.fakes.memory import FakeAlertMemory, FakePutbox
-from tests.fakes.objects import BINANCE, EXTENDED, scan_result, snapshot
+from tests.fakes.objects import (
+    BINANCE,
+    EXTENDED,
+    HYPERLIQUID,
+    scan_result,
+    snapshot,
+)
 from tests.fakes.runtime import START
 
 if TYPE_CHECKING:
+    from core.model.opportunity import ScanResult
     from core.model.preferences import Mutes
     from core.ports import Outbox
 
@@ -54,19 +63,21 @@ class World:
         await self.watch.consider(result, LEAST, mutes or {})
 
 
-async def test_one_scan_above_the_threshold_is_not_yet_news() -> None:
-    """A single sample may be a spike."""
-    world = World()
+@pytest.fixture
+def world() -> World:
+    """Give a watch that has seen nothing."""
+    return World()
 
+
+async def test_one_scan_above_the_threshold_is_not_yet_news(world: World) -> None:
+    """A single sample may be a spike."""
     await world.scan(pair())
 
     assert world.pushed.alerts == []
 
 
-async def test_the_second_scan_in_a_row_is_pushed_once() -> None:
+async def test_the_second_scan_in_a_row_is_pushed_once(world: World) -> None:
     """Two scans make it news; the third says nothing new."""
-    world = World()
-
     for _ in range(3):
         await world.scan(pair())
 
@@ -74,10 +85,8 @@ async def test_the_second_scan_in_a_row_is_pushed_once() -> None:
     assert world.pushed.alerts[0].facts["spread_per_hour"] == "0.0002"
 
 
-async def test_a_gap_between_two_scans_breaks_the_streak() -> None:
+async def test_a_gap_between_two_scans_breaks_the_streak(world: World) -> None:
     """Above, gone, above is not twice in a row."""
-    world = World()
-
     await world.scan(pair())
     await world.scan()
     await world.scan(pair())
@@ -85,9 +94,8 @@ async def test_a_gap_between_two_scans_breaks_the_streak() -> None:
     assert world.pushed.alerts == []
 
 
-async def test_growth_by_half_is_news_again_and_less_is_not() -> None:
+async def test_growth_by_half_is_news_again_and_less_is_not(world: World) -> None:
     """0.0002 to 0.00029 is silent, to 0.0003 is told."""
-    world = World()
     await world.scan(pair())
     await world.scan(pair())
 
@@ -98,9 +106,8 @@ async def test_growth_by_half_is_news_again_and_less_is_not() -> None:
     assert (told_before, len(world.pushed.alerts)) == (1, 2)
 
 
-async def test_four_hours_later_a_standing_spread_is_told_again() -> None:
+async def test_four_hours_later_a_standing_spread_is_told_again(world: World) -> None:
     """A reminder, not a stream."""
-    world = World()
     await world.scan(pair())
     await world.scan(pair())
 
@@ -126,9 +133,8 @@ async def test_a_restart_announces_nothing_again() -> None:
     assert after.pushed.alerts == []
 
 
-async def test_more_than_three_at_once_make_one_digest() -> None:
+async def test_more_than_three_at_once_make_one_digest(world: World) -> None:
     """Four new spreads are one message that names all four."""
-    world = World()
     pairs = [pair(base) for base in ("APT", "KAITO", "MON", "SUI")]
 
     await world.scan(*pairs)
@@ -140,9 +146,8 @@ async def test_more_than_three_at_once_make_one_digest() -> None:
     assert [item["base"] for item in items] == ["APT", "KAITO", "MON", "SUI"]
 
 
-async def test_a_muted_token_is_silent_until_its_moment() -> None:
+async def test_a_muted_token_is_silent_until_its_moment(world: World) -> None:
     """Muting holds for the token alone and ends by itself."""
-    world = World()
     muted = {Mute(Base("KAITO")): START + timedelta(minutes=3, seconds=30)}
 
     for _ in range(3):
@@ -154,9 +159,8 @@ async def test_a_muted_token_is_silent_until_its_moment() -> None:
     assert [a.base for a in world.pushed.alerts] == ["APT", "KAITO"]
 
 
-async def test_a_side_that_did_not_answer_this_scan_is_not_news() -> None:
+async def test_a_side_that_did_not_answer_this_scan_is_not_news(world: World) -> None:
     """Old values may rank for two intervals, but they do not ring."""
-    world = World()
     result = scan_result(pair(), at=START)
     silent_binance = tuple(
         replace(v, is_ok=v.venue_id != BINANCE) for v in result.venues
@@ -168,9 +172,8 @@ async def test_a_side_that_did_not_answer_this_scan_is_not_news() -> None:
     assert world.pushed.alerts == []
 
 
-async def test_unknown_volume_is_not_pushed() -> None:
+async def test_unknown_volume_is_not_pushed(world: World) -> None:
     """Liquid means known to be liquid."""
-    world = World()
     unknown = Opportunity(
         Base("FOO"),
         snapshot("FOO", EXTENDED, per_hour="0", volume=None),
@@ -183,9 +186,10 @@ async def test_unknown_volume_is_not_pushed() -> None:
     assert world.pushed.alerts == []
 
 
-async def test_a_spike_against_its_own_past_is_not_pushed_until_it_lasts() -> None:
+async def test_a_spike_against_its_own_past_is_not_pushed_until_it_lasts(
+    world: World,
+) -> None:
     """What jumped up an hour ago is mostly gone before its costs are earned."""
-    world = World()
     world.is_spike = True
     for _ in range(3):
         await world.scan(pair())
@@ -195,3 +199,152 @@ async def test_a_spike_against_its_own_past_is_not_pushed_until_it_lasts() -> No
     await world.scan(pair())
 
     assert [a.kind for a in world.pushed.alerts] == [AlertKind.NEW_SPREAD]
+
+
+def snapshots(result: ScanResult, *sides: Opportunity) -> ScanResult:
+    """Return a scan that also knows the rates of pairs it does not rank."""
+    return replace(
+        result, snapshots={each.base: (each.long, each.short) for each in sides}
+    )
+
+
+async def below(world: World, per_hour: str, base: str = "KAITO") -> None:
+    """Let a scan pass that knows the pair's rate but does not rank it."""
+    world.now += timedelta(minutes=1)
+    result = snapshots(scan_result(at=world.now), pair(base, per_hour))
+    await world.watch.consider(result, LEAST, {})
+
+
+async def test_below_70_percent_of_the_threshold_its_message_says_gone(
+    world: World,
+) -> None:
+    """0.00007 of 0.0001 still stands, 0.000069 is gone: 3 minutes after it was told."""
+    await world.scan(pair())
+    await world.scan(pair())
+    (told,) = world.pushed.alerts
+
+    await below(world, "0.00009")
+    await below(world, "0.00007")
+    assert world.pushed.alerts == [told]
+    await below(world, "0.000069")
+
+    (_, gone) = world.pushed.alerts
+    assert gone.edits_key == told.dedupe_key
+    lasted = datetime.fromisoformat(gone.facts["gone_at"]) - datetime.fromisoformat(
+        gone.facts["told_at"]
+    )
+    assert lasted == timedelta(minutes=3)
+    assert gone.facts["spread_per_hour"] == "0.0002"
+    await below(world, "0")
+    assert len(world.pushed.alerts) == 2
+
+
+async def test_a_venue_that_did_not_answer_does_not_end_a_spread(world: World) -> None:
+    """What was not read is unknown, not gone."""
+    await world.scan(pair())
+    await world.scan(pair())
+    world.now += timedelta(minutes=1)
+    result = scan_result(at=world.now)
+    silent = tuple(replace(v, is_ok=v.venue_id != BINANCE) for v in result.venues)
+
+    await world.watch.consider(replace(result, venues=silent), LEAST, {})
+    assert len(world.pushed.alerts) == 1
+    await world.scan()
+
+    assert len(world.pushed.alerts) == 2
+
+
+async def test_another_threshold_does_not_end_what_was_told(world: World) -> None:
+    """Asking for more from now on does not mean that the old spread is gone."""
+    await world.scan(pair())
+    await world.scan(pair())
+
+    world.now += timedelta(minutes=1)
+    result = snapshots(scan_result(pair(), at=world.now), pair())
+    await world.watch.consider(result, Decimal("0.001"), {})
+
+    assert len(world.pushed.alerts) == 1
+
+
+async def test_after_a_restart_the_old_message_still_learns_that_it_is_gone(
+    world: World,
+) -> None:
+    """Which message told it is stored with it."""
+    await world.scan(pair())
+    await world.scan(pair())
+
+    after = World(world.memory)
+    after.now = world.now
+    await after.scan()
+
+    (gone,) = after.pushed.alerts
+    assert gone.edits_key == world.pushed.alerts[0].dedupe_key
+
+
+async def test_a_digest_marks_its_pairs_as_they_go(world: World) -> None:
+    """One of four gone is one line of the digest, the message stays one."""
+    pairs = [pair(base) for base in ("APT", "KAITO", "MON", "SUI")]
+    await world.scan(*pairs)
+    await world.scan(*pairs)
+    await world.scan(*pairs[1:])
+    await world.scan(*pairs[2:])
+
+    digest, first, second = world.pushed.alerts
+    assert {first.edits_key, second.edits_key} == {digest.dedupe_key}
+    gone = [
+        [item["base"] for item in json.loads(alert.facts["items"]) if "gone_at" in item]
+        for alert in (first, second)
+    ]
+    assert gone == [["APT"], ["APT", "KAITO"]]
+
+
+async def test_a_muted_pair_is_silent_and_the_tokens_other_pairs_are_not(
+    world: World,
+) -> None:
+    """Whoever dislikes one venue's side may still want the token."""
+    mutes: Mutes = {Mute.pair(Base("KAITO"), BINANCE, EXTENDED): None}
+    other = Opportunity(
+        Base("KAITO"),
+        snapshot("KAITO", HYPERLIQUID, per_hour="0"),
+        snapshot("KAITO", BINANCE, per_hour="0.0002"),
+    )
+
+    for _ in range(2):
+        await world.scan(pair(), mutes=mutes)
+    for _ in range(2):
+        await world.scan(other, mutes=mutes)
+
+    assert [alert.facts["long"] for alert in world.pushed.alerts] == [HYPERLIQUID]
+
+
+async def test_a_spread_that_is_gone_is_forgotten_after_four_hours(
+    world: World,
+) -> None:
+    """Memory does not grow for ever."""
+    await world.scan(pair())
+    await world.scan(pair())
+    await world.scan()
+    assert world.memory.facts
+
+    world.now += timedelta(hours=4)
+    await world.scan()
+
+    assert world.memory.facts == {}
+
+
+async def test_what_an_earlier_version_remembered_is_still_known(
+    world: World,
+) -> None:
+    """An update announces nothing again either."""
+    key = f"spread:KAITO:{EXTENDED}:{BINANCE}"
+    world.memory.facts[key] = {
+        "streak": "2",
+        "told_at": START.isoformat(),
+        "told_per_hour": "0.0002",
+    }
+
+    for _ in range(3):
+        await world.scan(pair())
+    await world.scan()
+
+    assert world.pushed.alerts == []

@@ -12,7 +12,7 @@ import pytest
 
 from core.bookkeeping import Bookkeeper
 from core.errors import TroubleKind, UnknownTradeError, VenueError
-from core.model.alert import AlertKind
+from core.model.alert import AlertKind, AlertLevel
 from core.model.ledger import WalletMark
 from core.model.order import Balance
 from core.model.units import TradeId
@@ -191,7 +191,7 @@ async def test_payments_of_one_moment_are_one_message_told_once() -> None:
 
     (told,) = desk.told
     assert told.kind is AlertKind.FUNDING
-    assert told.is_silent
+    assert told.level is AlertLevel.FUNDING
     assert told.facts["total_usd"] == "6.37"
     assert [one["amount"] for one in json.loads(told.facts["items"])] == [
         "-0.91",

@@ -337,3 +337,66 @@ async def test_what_was_said_long_ago_is_forgotten_and_what_waits_is_not(
     assert await outbox.forget(ended) == 0
     assert await outbox.forget(ended + SECOND) == 2
     assert await keys(outbox) == ["waits"]
+
+
+# --- a later word on what was told ----------------------------------------------------
+
+
+def later(key: str, of: str) -> Alert:
+    """Return a word that belongs on the message of an earlier alert."""
+    return replace(alert(key, AlertLevel.TRADE), edits_key=of)
+
+
+async def test_a_later_word_edits_the_message_that_each_owner_got(
+    outbox: Outbox,
+) -> None:
+    """Each chat has a message of its own."""
+    await outbox.put(alert("spread"))
+    for number, item in enumerate(await outbox.due(NOW, 5)):
+        await outbox.sent(item.item_id, MessageId(700 + number))
+
+    assert await outbox.put(later("gone", "spread"))
+
+    items = await outbox.due(NOW, 5)
+    assert [(each.chat_id, each.alert.edits_message_id) for each in items] == [
+        (CHAT, 700),
+        (OTHER, 701),
+    ]
+
+
+async def test_what_is_over_before_it_was_told_is_not_told(
+    outbox: Outbox, database: Database
+) -> None:
+    """A spread that is gone when Telegram is back is no news at all."""
+    await outbox.put(to_me("spread"))
+
+    assert not await outbox.put(later("gone", "spread"))
+
+    assert await keys(outbox) == []
+    assert await dropped(database) == {"spread": "over before it was told"}
+
+
+async def test_a_later_word_on_what_nobody_was_told_is_dropped(outbox: Outbox) -> None:
+    """There is no message to edit, and a new one would be about nothing."""
+    assert not await outbox.put(later("gone", "never"))
+
+    assert await keys(outbox) == []
+
+
+async def test_a_class_without_an_end_of_its_own_lasts_as_long_as_it_is_news(
+    outbox: Outbox,
+) -> None:
+    """Trades a day, info six hours, spreads ten minutes, critical for ever."""
+    for level in AlertLevel:
+        await outbox.put(to_me(level, level))
+
+    left = {
+        minutes: await keys(outbox, timedelta(minutes=minutes))
+        for minutes in (11, 6 * 60 + 1, 24 * 60 + 1)
+    }
+
+    assert left == {
+        11: ["critical", "trade", "funding", "info"],
+        6 * 60 + 1: ["critical", "trade"],
+        24 * 60 + 1: ["critical"],
+    }
