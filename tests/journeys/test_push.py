@@ -194,7 +194,7 @@ async def test_a_token_is_muted_on_its_news_and_speaks_again(calm: House) -> Non
     jump(calm, "ETH")
     await minutes(calm, 2)
     (push,) = pushes(calm)
-    assert await calm.tap("🔕 8 h", push) == "ETH is muted for 8 h"
+    assert await calm.tap("🔕 ETH 8 h", push) == "ETH is muted for 8 h"
     jump(calm, "ETH", hourly=HIGH * 3)
     await minutes(calm, 3)
     assert len(pushes(calm)) == 1
