@@ -12,6 +12,8 @@
     POST   price     {"token", "factor", "venue"?}
     POST   volume    {"token", "venue", "usd"}          null: the venue leaves it out
     POST   book      {"token", "venue", "depth_factor" or "empty": true}
+    POST   unit      {"venue", "factor"}    rates times this, not their history; null
+    POST   usdt      {"usd"}                what one USDT is worth in dollars
     POST   list      {"token", "venue", "status"}       live, absent or a venue's word
     POST   body      {"venue", "endpoint", "body"}      replayed verbatim until reset
     POST   reset                                        all of the above but time
@@ -159,6 +161,8 @@ class Control:
             "volume": self._volume,
             "book": self._book,
             "list": self._list,
+            "unit": self._unit,
+            "usdt": self._usdt,
             "body": self._body,
         }
         deletes: dict[str, Callable[[], None]] = {
@@ -222,6 +226,12 @@ class Control:
         empty = words.any("empty", default=False) is True
         factor = 0.0 if empty else words.number("depth_factor")
         self._world.set_depth_factor(*_market(words), factor)
+
+    def _unit(self, words: Words) -> None:
+        self._world.set_unit_factor(words.venue() or "", words.decimal("factor"))
+
+    def _usdt(self, words: Words) -> None:
+        self._world.set_usdt(words.number("usd"))
 
     def _list(self, words: Words) -> None:
         self._world.set_status(*_market(words), words.text("status"))

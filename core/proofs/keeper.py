@@ -232,7 +232,8 @@ class Proofs:
     async def _announce(self, change: Change, *, is_held: bool) -> None:
         after = change.after
         symbol = None if change.instrument is None else change.instrument.symbol
-        log.warning(
+        log.log(
+            logging.WARNING if after.state.is_doubted else logging.INFO,
             "unit proof venue=%s symbol=%s state=%s why=%s",
             change.venue_id,
             symbol or "all",

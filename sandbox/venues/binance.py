@@ -134,7 +134,7 @@ class Binance:
         world = self._world
         index = world.index_price(one, moment_ms)
         ends = one.kind == "dated"
-        rate = "0.00000000" if ends else f"{world.wire_rate(one, moment_ms):.8f}"
+        rate = "0.00000000" if ends else f"{world.shown_rate(one, moment_ms):.8f}"
         return {
             "symbol": one.symbol_raw,
             "markPrice": world.shown_mark(one, moment_ms),

@@ -153,7 +153,7 @@ class Extended:
             "bidPrice": scaled(bid, digits),
             "markPrice": world.shown_mark(one, moment_ms),
             "indexPrice": f"{world.index_price(one, moment_ms):.10f}",
-            "fundingRate": exact(world.wire_rate(one, moment_ms)),
+            "fundingRate": exact(world.shown_rate(one, moment_ms)),
             "nextFundingRate": world.next_payment_ms(one, moment_ms),
             "openInterest": "1158619.288316",
             "openInterestBase": f"{1158619 / mark:.5f}",

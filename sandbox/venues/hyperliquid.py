@@ -105,7 +105,7 @@ class Hyperliquid:
         scale = 10.0**digits
         volume = one.volume_usd
         return {
-            "funding": exact(world.wire_rate(one, moment_ms)),
+            "funding": exact(world.shown_rate(one, moment_ms)),
             "openInterest": plain(5_000_000 / mark, one.size_decimals),
             "prevDayPx": plain(world.day_before(one, moment_ms), digits),
             "dayNtlVlm": None if volume is None else plain(float(volume), 10),

@@ -135,7 +135,7 @@ class Lighter:
     def _rates(self, moment_ms: int) -> dict[str, Any]:
         rows: list[dict[str, Any]] = []
         for one in self._world.instruments(self.venue):
-            rate = float(self._world.wire_rate(one, moment_ms))
+            rate = float(self._world.shown_rate(one, moment_ms))
             row = {"market_id": one.number, "symbol": one.raw}
             # The venue shows what others charge beside its own rate.
             rows += [row | {"exchange": other, "rate": 0.0001} for other in _FOREIGN]

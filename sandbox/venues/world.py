@@ -41,6 +41,7 @@ SLOT_MS: Final = 300_000
 """Rates stand still this long, so that two reads some seconds apart agree."""
 BOOK_SLOT_MS: Final = 10_000
 """Sizes in a book stand still this long; what was traded is missing until then."""
+USDT: Final = "USDT"
 NEUTRAL_HOURLY: Final = 0.0000125
 """What venues charge when long and short interest balance: 0.01 % per 8 hours."""
 HOURLY_FIELD_H: Final = {"extended": 1, "hyperliquid": 1, "lighter": 8}
@@ -98,6 +99,8 @@ class World:
         self._waves: dict[str, Waves] = {}
         self._price_factors: dict[str, float] = {}
         self._overrides: dict[tuple[str, str], Override] = {}
+        self._unit_factors: dict[str, Decimal] = {}
+        self._usdt = 1.0
         self._listed: dict[str, list[Instrument]] = {}
         self._indexes: Kept[float] = Kept()
         self._bases: Kept[float] = Kept()
@@ -157,7 +160,8 @@ class World:
         known = self._indexes.get(key)
         if known is None:
             known = self._indexes.keep(key, self._natural_price(one, moment_ms))
-        return known * self._price_factors.get(one.base, 1.0)
+        usd = known * self._price_factors.get(one.base, 1.0)
+        return usd / self._usdt if one.quote == USDT else usd
 
     def _natural_price(self, one: Instrument, moment_ms: int) -> float:
         hours = moment_ms / MS_PER_HOUR
@@ -238,6 +242,16 @@ class World:
     def hourly_rate(self, one: Instrument, moment_ms: int) -> Decimal:
         """Return the shown rate per hour, exactly."""
         return self.wire_rate(one, moment_ms) / self.field_h(one, moment_ms)
+
+    def shown_rate(self, one: Instrument, moment_ms: int) -> Decimal:
+        """Return the current rate as the venue's list shows it.
+
+        It is the true one unless somebody spoiled the venue's unit; payments and their
+        history are never spoiled.
+        """
+        factor = self._unit_factors.get(one.venue)
+        rate = self.wire_rate(one, moment_ms)
+        return rate if factor is None else rate * factor
 
     def _natural_hourly(self, one: Instrument, moment_ms: int) -> float:
         slot_ms = moment_ms // SLOT_MS * SLOT_MS
@@ -344,6 +358,32 @@ class World:
         self._change(base, venue).interval_h.set(self.moment_ms(), hours)
         self._replace(base, venue, in_funding_info=True)
 
+    def set_unit_factor(self, venue: str, factor: Decimal | None) -> None:
+        """Multiply every current rate that a venue shows; None ends it.
+
+        Raises:
+            ValueError: no such venue.
+        """
+        if venue not in VENUES:
+            message = f"no venue is called {venue!r}"
+            raise ValueError(message)
+        self.revision += 1
+        self._unit_factors.pop(venue, None)
+        if factor is not None:
+            self._unit_factors[venue] = factor
+
+    def set_usdt(self, usd: float) -> None:
+        """Let one USDT be worth so many dollars: prices in USDT move against it.
+
+        Raises:
+            ValueError: not above zero.
+        """
+        if usd <= 0:
+            message = "a USDT is worth more than nothing"
+            raise ValueError(message)
+        self.revision += 1
+        self._usdt = usd
+
     def set_price_factor(self, base: str, factor: float, venue: str | None) -> None:
         """Multiply a price on one venue, or everywhere; 1 puts it back."""
         if venue is not None:
@@ -387,6 +427,8 @@ class World:
     def reset(self) -> None:
         """Undo every change by hand."""
         self._price_factors.clear()
+        self._unit_factors.clear()
+        self._usdt = 1.0
         self._overrides.clear()
         self._taken.clear()
         self._list_all()

@@ -238,3 +238,18 @@ async def test_nonsense_is_refused_with_a_sentence(
 
     assert status == 400
     assert sentence in body["error"]
+
+
+async def test_units_and_usdt_are_spoiled_over_http() -> None:
+    """A demo shows what a wrong unit does without touching the code."""
+    async with _remote() as remote:
+        world = remote.box.world
+        one = world.find("APT", "binance")
+        true = world.wire_rate(one, NOON_MS)
+        await remote.post("unit", venue="binance", factor="-1")
+        await remote.post("usdt", usd=0.98)
+        assert world.shown_rate(one, NOON_MS) == -true
+        status, body = await remote.ask("POST", "usdt", usd=0)
+        assert (status, body) == (400, {"error": "a USDT is worth more than nothing"})
+        await remote.post("unit", venue="binance", factor=None)
+        assert world.shown_rate(one, NOON_MS) == true

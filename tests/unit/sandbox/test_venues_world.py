@@ -306,3 +306,41 @@ def test_a_bulk_answer_is_made_once_a_second() -> None:
 
     assert first is second
     assert binance.answer(ask) is not first
+
+
+def test_a_spoiled_unit_is_shown_and_never_paid() -> None:
+    """What a venue settles tells the truth about what it shows, so it must stay."""
+    world = _world()
+    one = world.find("APT", "binance")
+    true = world.wire_rate(one, NOON_MS)
+    paid = list(world.payments(one, NOON_MS - 24 * HOUR_MS, NOON_MS))
+
+    world.set_unit_factor("binance", Decimal(8))
+
+    assert world.shown_rate(one, NOON_MS) == true * 8
+    assert list(world.payments(one, NOON_MS - 24 * HOUR_MS, NOON_MS)) == paid
+    other = world.find("APT", "lighter")
+    assert world.shown_rate(other, NOON_MS) == world.wire_rate(other, NOON_MS)
+    world.reset()
+    assert world.shown_rate(one, NOON_MS) == true
+
+
+def test_a_cheaper_usdt_makes_prices_in_it_higher() -> None:
+    """One coin is worth the same everywhere: at 0.99 USD it takes 1 % more USDT."""
+    world = _world()
+    here, there = world.find("APT", "binance"), world.find("APT", "lighter")
+    before = world.mark_price(here, NOON_MS), world.mark_price(there, NOON_MS)
+
+    world.set_usdt(0.99)
+
+    assert world.mark_price(here, NOON_MS) == pytest.approx(before[0] / 0.99)
+    assert world.mark_price(there, NOON_MS) == before[1]
+
+
+def test_the_levers_of_unit_and_usdt_refuse_nonsense() -> None:
+    """A typo in a story must not pass as a calm market."""
+    world = _world()
+    with pytest.raises(ValueError, match="no venue is called 'bianance'"):
+        world.set_unit_factor("bianance", Decimal(8))
+    with pytest.raises(ValueError, match="more than nothing"):
+        world.set_usdt(0)
