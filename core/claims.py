@@ -28,7 +28,7 @@ from core.errors import (
     VenueDownError,
 )
 from core.execution.adopting import adopted
-from core.limits import PAUSE_KEY, STARTUP_KEY, strictest
+from core.limits import PAUSE_KEY, PERSONS_KEYS, STARTUP_KEY, strictest
 from core.model.commit import Claim
 from core.model.control import GLOBAL_SCOPE, HALT_KEY, Event, TradingState
 from core.model.plan import AdoptPlan, ClosePlan, OpenPlan, PlanState, StoredPlan
@@ -289,7 +289,7 @@ def _refuse_if_halted(halt: Halt | None, person: Person) -> None:
     reason = halt.reason
     if halt.key in {PAUSE_KEY, HALT_KEY}:
         reason = "by you" if halt.by == person.user_id else "by another person"
-    is_persons = halt.key == HALT_KEY
+    is_persons = halt.key in PERSONS_KEYS
     can_close = is_persons or halt.state is not TradingState.HALTED
     raise PausedError(reason, halt.since, is_halt=is_persons, can_close=can_close)
 

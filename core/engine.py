@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from core.alarms import Bell
     from core.alerts import SpreadWatch
     from core.bookkeeping import Bookkeeper
+    from core.brakes import Brakes
     from core.claims import Claims
     from core.execution import Execution
     from core.execution.foreign import ForeignWatch
@@ -133,6 +134,7 @@ class EngineParts:
     quotes: Quotes
     claims: Claims
     adoption: Adoption
+    brakes: Brakes
     execution: Execution
     why: Why
     reconciler: Reconciler
@@ -512,6 +514,10 @@ class Engine:
         """Book funding and compare open trades with the venues (timer)."""
         if self._is_checking:
             return
+        try:
+            await self._parts.brakes.check()
+        except Exception:  # positions must be looked at whatever the brakes say
+            log.exception("the brakes could not be looked at")
         await self._parts.reconciler.book_funding()
         await self._parts.reconciler.check_positions()
         await self._parts.foreign.check()

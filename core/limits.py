@@ -42,6 +42,12 @@ TROUBLE_KEY = "trouble"
 TROUBLE_LASTS = timedelta(minutes=30)
 REFUSED_KEY = "refused:"
 """Begins the key of the halt that a venue's own answer set; its code follows."""
+FILE_KEY = "halt_file"
+"""Key of the halt while the host keeps a file named HALT."""
+LOSS_KEY = "daily_loss"
+"""Key of the halt after a day that lost as much as the host allows."""
+PERSONS_KEYS = frozenset({HALT_KEY, FILE_KEY})
+"""Keys by which a person stops what is automatic; his own closes still go."""
 UNTOLD = frozenset({f"{REFUSED_KEY}rate_limit", STARTUP_KEY})
 """Keys of halts that pass by themselves in a moment, or are told otherwise."""
 FIRST_COOLDOWN = timedelta(minutes=30)
@@ -166,9 +172,10 @@ class Limits:
         clock: Clock,
         caps: Caps,
         check_clock: Callable[[], Awaitable[None]] | None = None,
+        before_entry: Iterable[Callable[[], Awaitable[None]]] = (),
     ) -> None:
         self._halts, self._clock, self.caps = halts, clock, caps
-        self._check_clock = check_clock
+        self._check_clock, self._before_entry = check_clock, tuple(before_entry)
         self._incidents: dict[tuple[VenueId, str], list[datetime]] = {}
 
     async def state(
@@ -215,6 +222,8 @@ class Limits:
             trade: the pair to enter.
             others: every other trade that is not ended.
         """
+        for look in self._before_entry:
+            await look()
         halts = await self._halts.halts()
         for leg in trade.legs:
             halt = strictest(halts, leg.instrument.venue_id, leg.instrument.symbol)
@@ -305,4 +314,6 @@ def _is_soft_start(halt: Halt) -> bool:
 
 def _without_persons_halt(halts: Iterable[Halt]) -> tuple[Halt, ...]:
     """Return the halts that hold a confirmed close: it is a person's, not automatic."""
-    return tuple(halt for halt in halts if halt.key != HALT_KEY and halt.by is None)
+    return tuple(
+        halt for halt in halts if halt.key not in PERSONS_KEYS and halt.by is None
+    )

@@ -31,6 +31,8 @@ _ADVICE = {
         "Do now: look at the account's positions; something may have changed them."
     ),
     "trouble": "Nothing to do now; if it happens again, look at the venue's status.",
+    "halt_file": "It goes on when the file is gone.",
+    "daily_loss": "Look at /pnl; to allow more, change the setting and restart.",
     "check": "It is looked at again every hour.",
 }
 """By the halt's key."""
@@ -48,6 +50,13 @@ def _scope_of(facts: Facts, look: Look) -> _Scope:
     """Say what a halt stops and what it leaves; a stopped venue closes nothing."""
     scope, is_halted = facts.get("scope", ""), _is_halted(facts)
     if scope == GLOBAL_SCOPE:
+        if facts.get("key") == "halt_file":
+            return _Scope(
+                "Everything automatic is stopped",
+                "everything automatic was stopped",
+                "No entries, no second legs, no repairs. A close that you confirm"
+                " works.",
+            )
         if is_halted:
             return _Scope(
                 "Everything is stopped",

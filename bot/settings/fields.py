@@ -279,6 +279,12 @@ class Settings(BaseSettings):
     max_total_usd: Annotated[Decimal, Field(gt=0)] = _setting(
         Decimal(25000), "Most held over all pairs, USD of one leg each.", _USD_HINT
     )
+    max_daily_loss_usd: Annotated[Decimal, Field(gt=0)] = _setting(
+        Decimal(250),
+        "Most that price results, fees and funding of a UTC day may lose together;"
+        " then entries are off until the next.",
+        _USD_HINT,
+    )
     max_open_trades: Annotated[int, Field(ge=1, le=100)] = _setting(
         10, "Most pairs open at the same time.", "write a whole number from 1 to 100"
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from asyncio import to_thread
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.checkup.findings import Level
@@ -22,6 +24,7 @@ from core.adoption import Adoption
 from core.alarms import Bell
 from core.alerts import SpreadWatch
 from core.bookkeeping import Bookkeeper
+from core.brakes import Brakes
 from core.claims import Claims
 from core.engine import Engine, EngineFacts, EngineParts
 from core.errors import StorageError
@@ -71,6 +74,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _KEYLESS = "keys"
+HALT_FILE = "HALT"
+"""While a file of this name lies in the data folder nothing automatic is sent."""
 """Key of the halt of a venue that cannot be traded for want of keys."""
 NOT_READY = "Live trading did not start; `carrybot check` shows everything."
 
@@ -193,10 +198,19 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         host=host_values(settings),
     )
     clocks = _clocks(ground, accounts)
+    ledger = SqliteLedger(ground.database)
+    brakes = Brakes(
+        halts=journal,
+        ledger=ledger,
+        clock=clock,
+        max_daily_loss_usd=settings.max_daily_loss_usd,
+        is_file_there=partial(to_thread, (settings.data_dir / HALT_FILE).exists),
+    )
     limits = Limits(
         halts=journal,
         clock=clock,
         check_clock=clocks.check,
+        before_entry=(brakes.check,),
         caps=Caps(
             max_open_trades=settings.max_open_trades,
             max_trade_usd=settings.max_trade_usd,
@@ -270,6 +284,7 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         foreign=foreign,
         quotes=quotes,
         claims=claims,
+        brakes=brakes,
         adoption=Adoption(
             foreign=foreign,
             scanner=scanner,
@@ -282,7 +297,7 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         why=Why(scanner=scanner, clock=clock, entry=quotes),
         reconciler=Reconciler(execution=execution, outbox=ground.outbox, clocks=clocks),
         bookkeeper=Bookkeeper(
-            ledger=SqliteLedger(ground.database),
+            ledger=ledger,
             trades=journal,
             venues=accounts.watched,
             outbox=ground.outbox,
