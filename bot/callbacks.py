@@ -46,6 +46,8 @@ class Verb(StrEnum):
     SORT = "k"
     WHY = "w"
     """Refusals of row `arg`; without one, the matrix asks which token is meant."""
+    EXIT = "x"
+    """What a person asks of one pair: after the next payment, below a level."""
     PNL = "v"
     """Period, split or file `arg` of the results; payments of a pair."""
     FOREIGN = "i"

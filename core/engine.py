@@ -14,6 +14,7 @@ from core.errors import UnknownTokenError, UnknownTradeError, VenueError
 from core.execution.sizing import Held
 from core.execution.world import stopped_key
 from core.limits import PAUSE_KEY, Caps
+from core.margin import leg_margins
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import (
     GLOBAL_SCOPE,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from core.claims import Claims
     from core.execution import Execution
     from core.execution.foreign import ForeignWatch
+    from core.exitwatch import ExitWatch
     from core.health import VenueMonitor
     from core.history import History, SettledReader
     from core.limits import Limits
@@ -139,6 +141,7 @@ class EngineParts:
     why: Why
     reconciler: Reconciler
     bookkeeper: Bookkeeper
+    exits: ExitWatch
     accounts: Mapping[VenueId, TradingVenue]
     plans: Plans
     trades: Trades
@@ -156,6 +159,8 @@ class Engine:
         self.preferences = parts.preferences
         self.books = parts.bookkeeper
         """What trades earned: results, payments, everything booked."""
+        self.exits = parts.exits
+        """Rules by which pairs are left, and what people asked of one pair."""
         self._parts = parts
         self._started_at = parts.clock.now()
         self._is_checking = True
@@ -521,6 +526,7 @@ class Engine:
         await self._parts.reconciler.book_funding()
         await self._parts.reconciler.check_positions()
         await self._parts.foreign.check()
+        await self.exits.tick()
         await self.books.tick()
 
     # --- trouble --------------------------------------------------------------------
@@ -642,8 +648,13 @@ class Engine:
         absence = self._parts.scanner.absence
         found = {leg.instrument.venue_id: absence(leg.instrument) for leg in trade.legs}
         gone = {venue_id: why for venue_id, why in found.items() if why is not None}
+        margins = leg_margins(position, self.exits.seen)
         return replace(
-            position, gone=gone, is_repair_stopped=await self._is_stopped(trade)
+            position,
+            gone=gone,
+            is_repair_stopped=await self._is_stopped(trade),
+            wishes=await self.exits.wishes(trade.trade_id),
+            distances={each.venue_id: each.distance for each in margins},
         )
 
     async def _is_stopped(self, trade: Trade) -> bool:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MUTE = "mute:"
-_WHOLE = {Kind.WHOLE, Kind.TIMES}
+_WHOLE = {Kind.WHOLE, Kind.TIMES, Kind.HOURS}
 CHANGED = "setting "
 """How the audit line of a changed preference begins; its key follows."""
 

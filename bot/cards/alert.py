@@ -9,6 +9,7 @@ from bot.callbacks import Verb
 from bot.cards import foreign, numbers, proof, spread_alert
 from bot.cards.card import Card
 from bot.cards.disk import disk_words
+from bot.cards.exits import exit_alert
 from bot.cards.facts import moment
 from bot.cards.halt import halt_buttons
 from bot.cards.layout import folded, lines, rows_of, text
@@ -185,6 +186,7 @@ _OTHERS: Mapping[AlertKind, Callable[[Facts, Look], Parts]] = {
     AlertKind.FOREIGN_POSITION: _foreign,
     AlertKind.HALTED: _stopped,
     AlertKind.HALT_OVER: _over,
+    AlertKind.EXIT: exit_alert,
     AlertKind.FUNDING: funding,
     AlertKind.BOOKS_DIFFER: books_differ,
     AlertKind.UNITS_SUSPECT: proof.units_suspect,

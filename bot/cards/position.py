@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bot.callbacks import Verb
 from bot.cards import foreign, numbers
 from bot.cards.card import Card, Style
+from bot.cards.exits import wish_buttons, wish_lines
 from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
 from bot.cards.legs import leg_table
 from bot.cards.repair import STOPPED, accepted_words, repair_buttons
@@ -199,6 +200,7 @@ def position_card(position: Position, look: Look) -> Card:
         STOPPED if position.is_repair_stopped else "",
         accepted_words(trade, look),
         _gone(position, look),
+        wish_lines(position.wishes, look),
         _legs(position, look),
         f"Funding {numbers.usd(position.funding_usd, is_signed=True)}"
         f" · price {numbers.usd(position.price_usd, is_signed=True)}"
@@ -212,7 +214,7 @@ def position_card(position: Position, look: Look) -> Card:
         html=html,
         kind="position",
         card_id=look.card_id,
-        rows=_position_buttons(trade, look),
+        rows=_position_buttons(position, look),
         shown={
             "trade": trade.trade_id,
             "rows": pack_rows([ShownRow(base=trade.base, trade_id=trade.trade_id)]),
@@ -275,6 +277,7 @@ def _legs(position: Position, look: Look) -> str:
             ),
             (look.per, _rate(long, look), _rate(short, look)),
             ("pays in", _due(long, look), _due(short, look)),
+            *_liquidation(position),
         ]
     )
 
@@ -309,6 +312,20 @@ def _due(value: LegValue, look: Look) -> str:
     return numbers.countdown(None if due is None else due - look.now)
 
 
+def _liquidation(position: Position) -> list[tuple[str, str, str]]:
+    """Return how far each leg is from liquidation, where a venue tells."""
+    found = [
+        position.distances.get(value.leg.instrument.venue_id)
+        for value in (position.long, position.short)
+    ]
+    if not any(each is not None for each in found):
+        return []
+    long, short = (
+        numbers.UNKNOWN if each is None else numbers.share(each) for each in found
+    )
+    return [("liq", long, short)]
+
+
 def _residual(position: Position) -> str:
     """Say how level the legs are, in dollars and in the token."""
     residual = numbers.plain(position.residual_base)
@@ -332,7 +349,8 @@ def _course(position: Position, look: Look) -> str:
     return f"Open {held} · now {shown}, entry {entry} gross{warning}"
 
 
-def _position_buttons(trade: Trade, look: Look) -> tuple[tuple[Button, ...], ...]:
+def _position_buttons(position: Position, look: Look) -> tuple[tuple[Button, ...], ...]:
+    trade = position.trade
     can_close = look.can_trade and trade.state is TradeState.OPEN
     name = numbers.cut(trade.base)
     close = look.button(f"Close {name}…", Verb.CLOSE, "0", Style.DANGER)
@@ -340,6 +358,7 @@ def _position_buttons(trade: Trade, look: Look) -> tuple[tuple[Button, ...], ...
     return rows_of(
         *(repair_buttons(look) if trade.needs_attention else ()),
         [close] if can_close else [],
+        wish_buttons(position.wishes, look) if can_close else [],
         [payments] if trade.opened_at is not None else [],
         [
             look.button("🔄 Refresh", Verb.REFRESH),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from bot.cards import numbers
 from core.errors import BadValueError, Fault
+from core.model.exit import ExitAction
 from core.model.preferences import (
     PREFERENCES,
     AlertDelivery,
@@ -59,6 +60,11 @@ def _percent_8h(*percents: str) -> tuple[Value, ...]:
     return tuple(Decimal(each) / 100 / 8 for each in percents)
 
 
+def _percent(*percents: str) -> tuple[Value, ...]:
+    return tuple(Decimal(each) / 100 for each in percents)
+
+
+_ACTIONS: tuple[Value, ...] = tuple(each.value for each in ExitAction)
 _LEVELS: tuple[Value, ...] = tuple(each.value for each in AlertDelivery)
 _COUNTS = _dollars(1, 2, 3, 5, 10)
 SAYS: Mapping[Key, Says] = {
@@ -166,6 +172,106 @@ SAYS: Mapping[Key, Says] = {
         "3",
         _COUNTS,
     ),
+    Key.AUTO_ENTRY: Says(
+        "Enter by itself",
+        "Auto entry",
+        "Enters the best pair of a scan with the same checks as a tap, within every"
+        " cap. Off unless you turn it on.",
+        "off",
+        (True, False),
+    ),
+    Key.EXIT_PROFIT: Says(
+        "Take profit",
+        "Profit",
+        "When funding and prices, after all fees, reach the share of the size below.",
+        "button",
+        _ACTIONS,
+    ),
+    Key.PROFIT_SHARE: Says(
+        "Profit share",
+        "Profit %",
+        "Of one leg's value at entry.",
+        "2",
+        _percent("0.5", "1", "2", "5", "10"),
+    ),
+    Key.EXIT_SPREAD: Says(
+        "Spread gone",
+        "Spread",
+        "When the net spread stayed below the stop at several settlements in a row.",
+        "button",
+        _ACTIONS,
+    ),
+    Key.STOP_SPREAD: Says(
+        "Spread stop",
+        "Stop at",
+        "Signed: below 0 the pair pays.",
+        "0",
+        _percent_8h("-0.02", "0", "0.01", "0.02", "0.05"),
+    ),
+    Key.STOP_PAYMENTS: Says(
+        "Settlements in a row",
+        "Settlements",
+        "Of the leg that is paid less often.",
+        "2",
+        _COUNTS,
+    ),
+    Key.EXIT_LIQUIDATION: Says(
+        "Near liquidation",
+        "Liquidation",
+        "By the venue's own liquidation price. Close acts at the alarm level; the"
+        " alarm always rings.",
+        "button",
+        _ACTIONS[1:],
+    ),
+    Key.WARN_DISTANCE: Says(
+        "Warn below",
+        "Warn below",
+        "How far the nearer leg's price may still move.",
+        "20",
+        _percent("10", "15", "20", "25", "30"),
+    ),
+    Key.CRITICAL_DISTANCE: Says(
+        "Alarm below",
+        "Alarm below",
+        "A critical message, and where Close acts.",
+        "12",
+        _percent("5", "8", "10", "12", "15"),
+    ),
+    Key.EXIT_GAP: Says(
+        "Price gap",
+        "Price gap",
+        "When the legs' prices stay further apart than the gap below.",
+        "tell",
+        _ACTIONS,
+    ),
+    Key.MAX_GAP: Says(
+        "Largest gap",
+        "Gap %",
+        "Between the two venues' mark prices.",
+        "1",
+        _percent("0.3", "0.5", "1", "2", "3"),
+    ),
+    Key.EXIT_DELISTED: Says(
+        "Contract delisted",
+        "Delisted",
+        "When a venue takes a held contract off its list.",
+        "button",
+        _ACTIONS,
+    ),
+    Key.EXIT_HOLD: Says(
+        "Held long enough",
+        "Hold",
+        "When a pair is open longer than the hold below.",
+        "off",
+        _ACTIONS,
+    ),
+    Key.MAX_HOLD_H: Says(
+        "Longest hold",
+        "Hold h",
+        "Hours since both legs were filled.",
+        "168",
+        _dollars(24, 72, 168, 336, 720),
+    ),
     Key.CRITICAL: Says(
         "Critical",
         "Critical",
@@ -219,7 +325,7 @@ class Section:
 
 
 SECTIONS: Mapping[str, Section] = {
-    "trade": Section("Trading", (Key.SIZE_USD, Key.LEVERAGE)),
+    "trade": Section("Trading", (Key.SIZE_USD, Key.LEVERAGE, Key.AUTO_ENTRY)),
     "filter": Section(
         "What is offered",
         (
@@ -241,6 +347,29 @@ SECTIONS: Mapping[str, Section] = {
             Key.MAX_OPEN_TRADES,
             Key.MAX_ENTRIES,
             Key.MAX_LEVERAGE,
+        ),
+    ),
+    "exits": Section(
+        "When to leave",
+        (
+            Key.EXIT_PROFIT,
+            Key.PROFIT_SHARE,
+            Key.EXIT_SPREAD,
+            Key.STOP_SPREAD,
+            Key.STOP_PAYMENTS,
+            Key.EXIT_HOLD,
+            Key.MAX_HOLD_H,
+        ),
+    ),
+    "danger": Section(
+        "When it gets dangerous",
+        (
+            Key.EXIT_LIQUIDATION,
+            Key.WARN_DISTANCE,
+            Key.CRITICAL_DISTANCE,
+            Key.EXIT_GAP,
+            Key.MAX_GAP,
+            Key.EXIT_DELISTED,
         ),
     ),
     "notify": Section(
@@ -277,6 +406,13 @@ def key_named(word: str) -> Key | None:
 
 # --- print ----------------------------------------------------------------------------
 
+_FLAGS = {Key.UNKNOWN_VOLUME: ("is left out", "stays in")}
+_DOES = {
+    ExitAction.OFF.value: "nothing",
+    ExitAction.TELL.value: "a message",
+    ExitAction.BUTTON.value: "a message with a button",
+    ExitAction.CLOSE.value: "closes by itself",
+}
 _SOUND = {
     AlertDelivery.ON.value: "on, with sound",
     AlertDelivery.SILENT.value: "without sound",
@@ -288,7 +424,7 @@ def value_words(key: Key, value: Value, look: Look) -> str:
     """Return a value with its unit."""
     kind = PREFERENCES[key].kind
     if isinstance(value, bool):
-        return "stays in" if value else "is left out"
+        return _FLAGS.get(key, ("off", "on"))[value]
     if isinstance(value, tuple):
         return _names(kind, value, look)
     if isinstance(value, str):
@@ -301,7 +437,9 @@ def _number_words(kind: Kind, value: Decimal, look: Look) -> str:
         return numbers.whole_usd(value)
     if kind is Kind.PER_HOUR:
         return numbers.rate(value, look.rate_hours)
-    unit = {Kind.TIMES: "x", Kind.PERIOD: " h"}.get(kind, "")
+    if kind is Kind.SHARE:
+        return f"{numbers.plain((value * 100).normalize())}%"
+    unit = {Kind.TIMES: "x", Kind.PERIOD: " h", Kind.HOURS: " h"}.get(kind, "")
     return f"{numbers.plain(value)}{unit}"
 
 
@@ -347,6 +485,8 @@ def _names(kind: Kind, value: tuple[str, ...], look: Look) -> str:
 def _word(kind: Kind, value: str) -> str:
     if kind is Kind.DELIVERY:
         return _SOUND.get(value, value)
+    if kind is Kind.ACTION:
+        return _DOES.get(value, value)
     if kind is Kind.QUIET:
         return value.replace("-", "–") if value else "none"  # noqa: RUF001 - a span
     return value
@@ -424,6 +564,20 @@ def _delivery(typed: str, _look: Look) -> str:
     return AlertDelivery(typed.lower()).value
 
 
+def _action(typed: str, _look: Look) -> str:
+    return ExitAction(typed.lower()).value
+
+
+def _share(typed: str, _look: Look) -> Decimal:
+    return _number(typed.replace(" ", "").removesuffix("%")) / 100
+
+
+def _hours(typed: str, _look: Look) -> Decimal:
+    bare = typed.lower().replace(" ", "")
+    days = bare.endswith("d")
+    return _number(bare.rstrip("hd")) * (24 if days else 1)
+
+
 def _quiet(typed: str, _look: Look) -> str:
     if typed.lower() in {"off", "none", "no"}:
         return ""
@@ -465,6 +619,9 @@ _READERS: Mapping[Kind, Callable[[str, Look], Value]] = {
     Kind.VENUES: _venues,
     Kind.TOKENS: _tokens,
     Kind.DELIVERY: _delivery,
+    Kind.ACTION: _action,
+    Kind.SHARE: _share,
+    Kind.HOURS: _hours,
     Kind.QUIET: _quiet,
     Kind.ZONE: _zone,
 }

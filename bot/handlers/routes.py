@@ -18,6 +18,7 @@ from bot.cards.shown import unpack_request
 from bot.handlers import (
     alarms,
     control,
+    exits,
     foreign,
     pnl,
     positions,
@@ -107,7 +108,8 @@ _FRESH = {
     "positions": "pos",
     "position": "pos",
 }
-_FRESH |= {"health": "health", "alerts": "alerts", "pnl": "pnl", "payments": "pos"}
+_FRESH |= {"health": "health", "alerts": "alerts", "pnl": "pnl"}
+_FRESH |= {"payments": "pos", "stop": "pos"}
 
 
 async def screen(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
@@ -161,6 +163,10 @@ async def _top_again(desk: Desk, caller: Caller, shown: Mapping[str, str]) -> Ca
     return await scan.show_top(desk, caller, shown)
 
 
+async def _stop_again(desk: Desk, caller: Caller, shown: Mapping[str, str]) -> Card:
+    return await exits.show_stop(desk, caller, TradeId(shown["trade"]))
+
+
 async def _payments_again(desk: Desk, caller: Caller, shown: Mapping[str, str]) -> Card:
     return await pnl.show_payments(desk, caller, TradeId(shown["trade"]))
 
@@ -172,6 +178,7 @@ _AGAIN: Mapping[str, Callable[[Desk, Caller, Mapping[str, str]], Awaitable[Card]
     "positions": positions.show_positions,
     "pnl": pnl.show_again,
     "payments": _payments_again,
+    "stop": _stop_again,
 }
 """What Refresh shows, by kind of screen; every other kind shows the ranking."""
 
@@ -297,6 +304,7 @@ _TAPS: Mapping[Verb, TapHandler] = {
     Verb.SORT: scan.sort,
     Verb.WHY: why.tapped,
     Verb.PNL: pnl.change,
+    Verb.EXIT: exits.change,
     Verb.FOREIGN: foreign.answer,
     Verb.REPAIR: repair.answer,
 }

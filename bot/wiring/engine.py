@@ -31,6 +31,8 @@ from core.errors import StorageError
 from core.execution import Execution, World
 from core.execution.clocks import ClockWatch
 from core.execution.foreign import ForeignWatch
+from core.exits import rules_of
+from core.exitwatch import ExitWatch, Seen
 from core.health import VenueMonitor
 from core.history import History, SettledReader
 from core.limits import Caps, Limits
@@ -303,6 +305,17 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
             outbox=ground.outbox,
             clock=clock,
             fresh=scanner.rates.fresh,
+        ),
+        exits=ExitWatch(
+            execution=execution,
+            memory=memory,
+            outbox=ground.outbox,
+            rules=lambda: rules_of(book.effective()),
+            market=Seen(
+                fresh=scanner.rates.fresh,
+                absence=scanner.absence,
+                is_doubted=lambda each: proofs.doubt(each) is not None,
+            ),
         ),
         accounts=accounts.all,
         plans=journal,

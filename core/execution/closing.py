@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Held,
     )
     from core.execution.world import World
+    from core.model.trade import Trade
     from core.orders.desk import Draft
 
 DONE = "you closed it"
@@ -64,7 +65,7 @@ async def close1(
         return seen
     held = seen.held
     if all(zeros(trade, held)):
-        why = DONE if docket.of(1, Purpose.CLOSE) else FLAT_ALREADY
+        why = _done(trade) if docket.of(1, Purpose.CLOSE) else FLAT_ALREADY
         await endings.closed(world, docket, "T24", why)
     elif _is_hedged(docket, held):
         await _round(world, docket, held, at_start=at_start)
@@ -75,6 +76,15 @@ async def close1(
         tell = world.follow(docket, "repairing")
         await world.move(docket, "T23", changed=fresh, tell=tell)
     return GO
+
+
+def is_confirmed(trade: Trade) -> bool:
+    """Tell whether a person asked for the running close, not a rule."""
+    return trade.close_plan_id is not None
+
+
+def _done(trade: Trade) -> str:
+    return DONE if is_confirmed(trade) else trade.outcome or DONE
 
 
 def _is_hedged(docket: Docket, held: Held) -> bool:
@@ -104,7 +114,8 @@ async def _next_order(world: World, docket: Docket, held: Held) -> Draft | str:
     """Return the first leg's next order, or the plain reason why there is none."""
     trade = docket.trade
     for number in (1, 2):
-        if await is_halted(world, docket, number, for_close=True):
+        # a halt stops what a rule began; what a person confirmed goes on
+        if await is_halted(world, docket, number, for_close=is_confirmed(trade)):
             return HALTED
     latest = last_of(docket.of(1, Purpose.CLOSE))
     is_busy = latest is not None and wait_for_venue(latest, world.clock.now()) > GO
@@ -159,7 +170,7 @@ async def close2(
         return seen
     trade, held = docket.trade, seen.held
     if all(zeros(trade, held)):
-        await endings.closed(world, docket, "T28", DONE)
+        await endings.closed(world, docket, "T28", _done(trade))
     elif not _is_hedged(docket, held):
         fresh = replace(trade, steps=0, series_at=world.clock.now())
         tell = world.follow(docket, "repairing")

@@ -145,6 +145,16 @@ def _alert(
     )
 
 
+def exit_rule(
+    docket: Docket, now: datetime, more: Mapping[str, str], level: AlertLevel
+) -> Alert:
+    """Return the alert on a rule by which a pair should be left, to every owner."""
+    alert = replace(news(docket, AlertKind.EXIT, now, more), level=level)
+    return _keyed(
+        alert, f"exit:{docket.trade.trade_id}:{more['rule']}:{now.isoformat()}"
+    )
+
+
 def checking(docket: Docket, intent: OrderIntent, now: datetime) -> Alert:
     """Return the alert on an order whose outcome is not known yet."""
     more = known(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from core.execution import balance, closing, entry
 from core.execution.live import LivePositions
-from core.execution.sizing import booked, excess, zeros
+from core.execution.sizing import ZERO, booked, excess, zeros
 from core.execution.world import GO, READ_AGAIN, RaceLostError
 from core.model.trade import Residual, TradeState
 
@@ -108,6 +108,35 @@ class Execution:
         nap = self._naps.get(trade_id)
         if nap is not None:
             nap.reschedule(asyncio.get_running_loop().time())
+
+    async def close_by_rule(self, trade_id: TradeId, reason: str) -> bool:
+        """Close an open pair because a rule says so, in a task of its own.
+
+        False if it is not at rest, needs a person, or is halted: then nothing changed.
+        """
+        docket = await self.world.docket(trade_id)
+        if docket is None or docket.unresolved or self.is_busy(trade_id):
+            return False
+        trade = docket.trade
+        if trade.state is not TradeState.OPEN or trade.needs_attention:
+            return False
+        for number in (1, 2):
+            if await balance.is_halted(self.world, docket, number):
+                return False
+        changed = replace(
+            trade,
+            close_plan_id=None,
+            close_target_base=ZERO,
+            close_rounds=0,
+            message_id=None,
+            outcome=reason,
+        )
+        try:
+            after = await self.world.move(docket, "T19", changed=changed)
+        except RaceLostError:
+            return False
+        self.start_close(after.trade)
+        return True
 
     async def retry_now(self, trade_id: TradeId) -> bool:
         """Repair a trade in trouble without waiting, also one whose repairs stopped.

@@ -70,6 +70,11 @@ class AlertKind(StrEnum):
     | FUNDING        | `pay_at`, `total_usd` (+ received); `items`: JSON list with     |
     |                | `base`, `trade`, `venue`, `amount`, `rate` (fraction of         |
     |                | notional), `expected` (amount by the rate shown before)         |
+    | EXIT           | `rule`, `action` (tell, button, close) and the rule's numbers:  |
+    |                | `result_usd`, `share`, `wanted`; `spread_per_hour`,             |
+    |                | `stop_per_hour`, `payments`; `venue`, `distance`, `band`; `gap`,|
+    |                | `most`; `held_s`, `planned_s`; `paid_at`; near liquidation:     |
+    |                | `move_usd`, `move_from`, `move_to`, `move_restores`             |
     | BOOKS_DIFFER   | `venue`, `off_usd` (+ the wallet has more), `wallet_usd`,       |
     |                | `booked_usd` (since then), `since`                              |
     | UNITS_SUSPECT, | `venue`, `reason`, `since` (ISO), `base` if it is about one     |
@@ -105,6 +110,8 @@ class AlertKind(StrEnum):
     HALT_OVER = "halt_over"
     FUNDING = "funding"
     """What one moment's payments brought."""
+    EXIT = "exit"
+    """A rule says that an open pair should be left."""
     BOOKS_DIFFER = "books_differ"
     """A wallet moved by something that we did not book."""
     UNITS_SUSPECT = "units_suspect"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from core.model.exit import Timers
 from core.model.instrument import AbsenceReason
 from core.model.order import Balance
 from core.model.trade import Trade, TradeLeg
@@ -48,6 +49,10 @@ class Position:
     valued_at: datetime
     gone: Mapping[VenueId, AbsenceReason] = field(default_factory=dict)
     """Venues that do not list a leg's contract any more, and why."""
+    wishes: Timers = field(default_factory=dict)
+    """What a person asked of this pair, by rule."""
+    distances: Mapping[VenueId, Decimal | None] = field(default_factory=dict)
+    """To liquidation by the venue's own price, a fraction of the mark; None unknown."""
     is_repair_stopped: bool = False
     """An owner stopped the repairs of this pair."""
 

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import NoReturn
 
 from core.model.alert import AlertLevel
+from core.model.exit import ExitAction
 from core.model.units import Base, UserId, VenueId
 
 Value = Decimal | bool | str | tuple[str, ...]
@@ -39,6 +40,20 @@ class Key(StrEnum):
     MAX_OPEN_TRADES = "max_open_trades"
     MAX_ENTRIES = "max_entries_per_hour"
     MAX_LEVERAGE = "max_leverage"
+    EXIT_PROFIT = "exit_profit"
+    PROFIT_SHARE = "exit_profit_share"
+    EXIT_SPREAD = "exit_spread"
+    STOP_SPREAD = "exit_stop_per_hour"
+    STOP_PAYMENTS = "exit_stop_payments"
+    EXIT_LIQUIDATION = "exit_liquidation"
+    WARN_DISTANCE = "exit_warn_distance"
+    CRITICAL_DISTANCE = "exit_critical_distance"
+    EXIT_GAP = "exit_gap"
+    MAX_GAP = "exit_max_gap"
+    EXIT_DELISTED = "exit_delisted"
+    EXIT_HOLD = "exit_hold"
+    MAX_HOLD_H = "exit_max_hold_h"
+    AUTO_ENTRY = "auto_entry"
     CRITICAL = "deliver_critical"
     TRADE = "deliver_trade"
     OPPORTUNITY = "deliver_opportunity"
@@ -60,6 +75,11 @@ class Kind(StrEnum):
     """Leverage."""
     PERIOD = "period"
     """Hours for which rates are shown: 8 or 1."""
+    SHARE = "share"
+    """A fraction; people type and read %."""
+    HOURS = "hours"
+    ACTION = "action"
+    """What an exit rule leads to: off, tell, button, close."""
     FLAG = "flag"
     VENUES = "venues"
     TOKENS = "tokens"
@@ -174,6 +194,20 @@ def _class(key: Key, default: AlertDelivery, risk: Risk = Risk.NONE) -> Preferen
     )
 
 
+def _rule(key: Key, default: ExitAction) -> Preference:
+    return Preference(key=key, kind=Kind.ACTION, default=default.value, risk=Risk.WIDER)
+
+
+def _level(key: Key, kind: Kind, default: str, least: str, most: str) -> Preference:
+    return Preference(
+        key=key,
+        kind=kind,
+        default=Decimal(default),
+        least=Decimal(least),
+        most=Decimal(most),
+    )
+
+
 _ONE, _MOST_USD = Decimal(1), Decimal(10_000_000)
 _TABLE = (
     Preference(
@@ -236,6 +270,20 @@ _TABLE = (
     _cap(Key.MAX_OPEN_TRADES, "max_open_trades", Kind.WHOLE),
     _cap(Key.MAX_ENTRIES, "max_entries_per_hour", Kind.WHOLE),
     _cap(Key.MAX_LEVERAGE, "max_leverage", Kind.TIMES),
+    _rule(Key.EXIT_PROFIT, ExitAction.OFF),
+    _level(Key.PROFIT_SHARE, Kind.SHARE, "0.02", "0.0001", "10"),
+    _rule(Key.EXIT_SPREAD, ExitAction.BUTTON),
+    _level(Key.STOP_SPREAD, Kind.PER_HOUR, "0", "-1", "1"),
+    _level(Key.STOP_PAYMENTS, Kind.WHOLE, "2", "1", "100"),
+    _rule(Key.EXIT_LIQUIDATION, ExitAction.BUTTON),
+    _level(Key.WARN_DISTANCE, Kind.SHARE, "0.20", "0.01", "1"),
+    _level(Key.CRITICAL_DISTANCE, Kind.SHARE, "0.12", "0.005", "1"),
+    _rule(Key.EXIT_GAP, ExitAction.TELL),
+    _level(Key.MAX_GAP, Kind.SHARE, "0.01", "0.0005", "1"),
+    _rule(Key.EXIT_DELISTED, ExitAction.BUTTON),
+    _rule(Key.EXIT_HOLD, ExitAction.OFF),
+    _level(Key.MAX_HOLD_H, Kind.HOURS, "168", "1", "8760"),
+    Preference(key=Key.AUTO_ENTRY, kind=Kind.FLAG, default=False, risk=Risk.WIDER),
     _class(Key.CRITICAL, AlertDelivery.ON, Risk.QUIETER),
     _class(Key.TRADE, AlertDelivery.ON, Risk.QUIETER),
     _class(Key.OPPORTUNITY, AlertDelivery.ON),
@@ -284,6 +332,8 @@ def decode(kind: Kind, text: str) -> Value:
         return {"yes": True, "no": False}[_one_of(text, {"yes", "no"})]
     if kind is Kind.DELIVERY:
         return AlertDelivery(text).value
+    if kind is Kind.ACTION:
+        return ExitAction(text).value
     if kind is Kind.QUIET:
         if text:
             QuietHours.parse(text)
@@ -315,6 +365,14 @@ def _number(text: str) -> Decimal:
 _LOUDEST_FIRST = tuple(each.value for each in AlertDelivery)
 
 
+def _is_riskier_word(preference: Preference, old: str, new: str) -> bool:
+    if preference.risk is Risk.QUIETER:
+        return _LOUDEST_FIRST.index(new) > _LOUDEST_FIRST.index(old)
+    # a rule that closes by itself, and one that says nothing any more
+    is_rule = preference.kind is Kind.ACTION and new != old
+    return is_rule and new in {ExitAction.CLOSE.value, ExitAction.OFF.value}
+
+
 def is_riskier(preference: Preference, old: Value, new: Value) -> bool:
     """Tell whether a change lets more happen than before."""
     match preference.risk, old, new:
@@ -326,8 +384,8 @@ def is_riskier(preference: Preference, old: Value, new: Value) -> bool:
             return new and not old
         case Risk.WIDER, tuple(), tuple():
             return bool(old) and (not new or not set(new) <= set(old))
-        case Risk.QUIETER, str(), str():
-            return _LOUDEST_FIRST.index(new) > _LOUDEST_FIRST.index(old)
+        case _, str(), str():
+            return _is_riskier_word(preference, old, new)
         case _:
             return False
 
@@ -350,6 +408,11 @@ class Effective:
         """Return a switch."""
         value = self.values[key]
         return value if isinstance(value, bool) else _wrong(key)
+
+    def text(self, key: Key) -> str:
+        """Return a word, e.g. what an exit rule leads to."""
+        value = self.values[key]
+        return value if isinstance(value, str) else _wrong(key)
 
     def names(self, key: Key) -> tuple[str, ...]:
         """Return names; for tokens, none means every one."""

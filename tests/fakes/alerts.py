@@ -177,6 +177,18 @@ ALERT_FACTS: dict[AlertKind, dict[str, str]] = {
             ]
         ),
     },
+    AlertKind.EXIT: {
+        **_TRADE,
+        "rule": "liquidation",
+        "action": "button",
+        "venue": "binance",
+        "distance": "0.11",
+        "band": "critical",
+        "move_usd": "180",
+        "move_from": "hyperliquid",
+        "move_to": "binance",
+        "move_restores": "0.30",
+    },
     AlertKind.BOOKS_DIFFER: {
         "venue": "binance",
         "off_usd": "250",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from core import errors
 from core.engine import Engine, EngineFacts, Quote, TokenView
+from core.exitwatch import ExitWatch
 from core.model.control import (
     GLOBAL_SCOPE,
     HALT_KEY,
@@ -16,6 +17,7 @@ from core.model.control import (
     Halted,
     TradingState,
 )
+from core.model.exit import ExitRule, Timer
 from core.model.health import Health, Tally, VenueHealth
 from core.model.instrument import AbsenceReason, Availability, TokenRow
 from core.model.opportunity import (
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 
     from core.bookkeeping import Bookkeeper
     from core.model.alert import Alarm
+    from core.model.exit import Timers
     from core.model.history import SpreadStats
     from core.model.market import FundingSnapshot
     from core.model.plan import (
@@ -332,6 +335,39 @@ class StoredQuote:
     trade_id: str | None = None
 
 
+class ScriptedExits(ExitWatch):
+    """Keeps what a person asks of a pair; watches nothing."""
+
+    def __init__(self) -> None:
+        self.asked: dict[TradeId, dict[ExitRule, Timer]] = {}
+        self.due: datetime | None = START + timedelta(hours=1)
+
+    async def wishes(self, trade_id: TradeId) -> Timers:
+        """Return what was asked."""
+        return self.asked.get(trade_id, {})
+
+    async def close_after_payment(
+        self, trade_id: TradeId, user_id: UserId
+    ) -> datetime | None:
+        """Note it, or forget it."""
+        del user_id
+        wishes = self.asked.setdefault(trade_id, {})
+        if wishes.pop(ExitRule.AFTER_PAYMENT, None) is not None or self.due is None:
+            return None
+        wishes[ExitRule.AFTER_PAYMENT] = Timer(mark=self.due)
+        return self.due
+
+    async def close_below(
+        self, trade_id: TradeId, level: Decimal | None, user_id: UserId
+    ) -> None:
+        """Note it, or forget it."""
+        del user_id
+        wishes = self.asked.setdefault(trade_id, {})
+        wishes.pop(ExitRule.BELOW, None)
+        if level is not None:
+            wishes[ExitRule.BELOW] = Timer(level=level)
+
+
 @dataclass
 class ScriptedEngine(Engine):
     """Answers from fields that a test may set; counts what would have traded."""
@@ -356,6 +392,7 @@ class ScriptedEngine(Engine):
     """What owners said of pairs in trouble."""
     alarms: dict[str, Alarm] = field(default_factory=dict)
     preferences: PreferenceBook = field(init=False)
+    exits: ExitWatch = field(default_factory=ScriptedExits)
     books: Bookkeeper = field(
         default_factory=lambda: ScriptedBooks(open_entry(), closed_entry())
     )
@@ -644,7 +681,8 @@ class ScriptedEngine(Engine):
 
     async def position(self, trade_id: TradeId) -> Position:
         """Return one trade."""
-        return value_of(self._trade(trade_id), self.clock.now())
+        wishes = await self.exits.wishes(trade_id)
+        return replace(value_of(self._trade(trade_id), self.clock.now()), wishes=wishes)
 
     async def _said(self, trade_id: TradeId, what: str) -> bool:
         self.said.append((trade_id, what))

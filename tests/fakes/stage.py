@@ -214,7 +214,11 @@ class Stage:
         """Store what the tap on Close does."""
         trade = advance_trade(self.trade, "T19")
         moved = replace(
-            trade, close_target_base=target, close_rounds=0, message_id=MessageId(20)
+            trade,
+            close_plan_id=PlanId("close"),
+            close_target_base=target,
+            close_rounds=0,
+            message_id=MessageId(20),
         )
         self.journal.rows[trade.trade_id] = moved
         return moved
