@@ -91,6 +91,8 @@ log = logging.getLogger(__name__)
 
 BALANCE_LIMIT = timedelta(milliseconds=800)
 """Positions are shown within a second, whichever venue is dead."""
+RECENT_TRADES = 100
+"""How far back a pair that is closed is still known by its token."""
 PARK_LIMIT = timedelta(seconds=6)
 """How long running work may take to finish when the process stops."""
 
@@ -514,6 +516,15 @@ class Engine:
         if trade is None:
             raise UnknownTradeError(trade_id)
         return await self._value(trade)
+
+    async def ended_lately(self, within: timedelta) -> tuple[Trade, ...]:
+        """Return the pairs that were closed a while ago, newest first."""
+        since = self._parts.clock.now() - within
+        recent = await self._parts.trades.recent_trades(RECENT_TRADES)
+        closed = [each for each in recent if each.closed_at is not None]
+        return tuple(
+            each for each in closed if each.closed_at and each.closed_at >= since
+        )
 
     async def hold_tick(self) -> None:
         """Book funding and compare open trades with the venues (timer)."""

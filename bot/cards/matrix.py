@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.callbacks import Verb
 from bot.cards import numbers
 from bot.cards.card import Card
-from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of
+from bot.cards.layout import grid, lines, page_of, rows_of
 from bot.cards.shown import ShownRow, pack_rows
 from core.model.instrument import AbsenceReason, TokenStatus
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from core.model.opportunity import ScanResult
     from core.model.units import VenueId
 
-PAGE_ROWS = 15
+PAGE_ROWS = 12
+"""With their buttons they fit the screen of a phone."""
+LEAST_VENUES = (2, 3, 4)
+"""Filters: tokens on so many venues at least."""
 MAX_VENUE_COLUMNS = 7
 SIGNS = {TokenStatus.OK: "✅", TokenStatus.SINGLE: "⚠️", TokenStatus.NONE: "❌"}
 
@@ -35,6 +38,8 @@ class MatrixView:
     page: int = 0
     sort: str = "pairs"
     """pairs (most possible pairs first) or name."""
+    least_venues: int = 0
+    """Only tokens on so many venues at least; 0 shows all."""
     is_asking: bool = False
     """A tap on a token asks why it is refused instead of showing its card."""
 
@@ -51,11 +56,12 @@ def matrix_card(
             card_id=look.card_id,
             rows=((look.button("🔄 Refresh", Verb.REFRESH),),),
         )
-    ordered = _ordered(cache, view.sort)
+    ordered = _ordered(cache, view)
     page_rows, page, count = page_of(ordered, view.page, PAGE_ROWS)
     html = lines(
         _matrix_head(cache, look, (page, count)),
         _matrix_table(page_rows, result, look) if page_rows else "",
+        "" if page_rows else f"No token is on {view.least_venues}+ venues.",
         "number = hours between payments · . not listed · x listed, not usable"
         " · ? no rate now · n = possible pairs",
         _unread(cache, look),
@@ -68,15 +74,18 @@ def matrix_card(
         shown={
             "page": str(page),
             "sort": view.sort,
+            "least": str(view.least_venues or ""),
             "asks": "yes" if view.is_asking else "",
             "rows": pack_rows(ShownRow(base=row.base) for row in page_rows),
         },
     )
 
 
-def _ordered(cache: Availability, sort: str) -> Sequence[TokenRow]:
-    rows = sorted(cache.rows.values(), key=lambda row: row.base)
-    if sort == "name":
+def _ordered(cache: Availability, view: MatrixView) -> Sequence[TokenRow]:
+    least = view.least_venues
+    kept = (row for row in cache.rows.values() if len(row.instruments) >= least)
+    rows = sorted(kept, key=lambda row: row.base)
+    if view.sort == "name":
         return rows
     return sorted(rows, key=lambda row: -len(row.instruments))
 
@@ -156,13 +165,29 @@ def _matrix_buttons(
     ask = "▦ Cards" if view.is_asking else "❓ Why not"
     return rows_of(
         *grid(tokens),
-        page_buttons(look, *pages),
+        _chips(look, pages, view),
         [
             look.button("🔄 Refresh", Verb.REFRESH),
             look.button(label, Verb.SORT, other),
-            look.button(ask, Verb.WHY),
         ],
         [
+            look.button(ask, Verb.WHY),
             look.button("📈 Top", Verb.SCREEN, "top"),
         ],
     )
+
+
+def _chips(look: Look, pages: tuple[int, int], view: MatrixView) -> list[Button]:
+    """Return the filters between the ways to the neighbouring pages."""
+    page, count = pages
+    back = [look.button("◀", Verb.PAGE, str(page - 1))] if page > 0 else []
+    on = [look.button("▶", Verb.PAGE, str(page + 1))] if page + 1 < count else []
+    filters = [
+        look.button(
+            f"{least}+ •" if least == view.least_venues else f"{least}+",
+            Verb.FILTER,
+            str(least),
+        )
+        for least in LEAST_VENUES
+    ]
+    return [*back, *filters, *on]

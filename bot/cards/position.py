@@ -224,6 +224,10 @@ def position_card(position: Position, look: Look) -> Card:
 
 def _position_head(position: Position, look: Look) -> str:
     trade = position.trade
+    if trade.closed_at is not None:
+        said = ended_words(position, look)
+        said = said[:1].lower() + said[1:]
+        return f"{text(trade.base)} {said} · {look.badge} · {text(trade.trade_id)}"
     state = "" if trade.state is TradeState.OPEN else f" · {state_words(trade.state)}"
     total = position.total_usd
     result = (
@@ -341,8 +345,7 @@ def _course(position: Position, look: Look) -> str:
     entry = numbers.rate(trade.spread_per_hour, look.rate_hours, is_signed=True)
     held = numbers.duration_text(until - trade.opened_at)
     if trade.closed_at is not None:
-        ago = numbers.duration_text(look.now - trade.closed_at)
-        return f"Closed {ago} ago, held {held} · entry {entry} gross"
+        return f"Held {held} · entry {entry} gross"
     now = position.spread_per_hour
     shown = numbers.rate(now, look.rate_hours, is_signed=True)
     warning = " ⚠️ the pair pays" if now is not None and now < 0 else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bot.callbacks import Verb
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, str]
 
+_CENT = Decimal("0.01")
 _STAGES = {
     "checking": "opening: last checks",
     "leg1": "opening",
@@ -128,12 +130,17 @@ def _opened(facts: Facts, look: Look) -> Sequence[str]:
         if is_less
         else "",
         _outcome_legs(facts, look),
-        (
-            f"Fees {cost(facts, 'fees_usd')} · price gap {gain(facts, 'price_gap_usd')}"
-            f" · {_delta(facts)}"
-        ),
+        (f"Fees {cost(facts, 'fees_usd')} · {_gap(facts)} · {_delta(facts)}"),
         _expected(facts, look),
     )
+
+
+def _gap(facts: Facts) -> str:
+    """Say what the two prices differed by; less than a cent is none worth a number."""
+    usd = number(facts, "price_gap_usd")
+    if usd is not None and abs(usd) < _CENT:
+        return "price gap under a cent"
+    return f"price gap {gain(facts, 'price_gap_usd')}"
 
 
 def _outcome_legs(facts: Facts, look: Look) -> str:

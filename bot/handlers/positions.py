@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.cards import hints, position
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from bot.handlers.desk import Desk
     from core.model.trade import Trade
     from core.model.units import MessageId
+
+
+KNOWN_BY_TOKEN = timedelta(hours=24)
+"""A closed pair is found by its token for so long, by its id for ever."""
 
 
 async def positions(
@@ -56,6 +61,9 @@ async def close(
         trade_id = await _trade_named(desk, words[0])
         if trade_id is None:
             return Reply(await show_positions(desk, caller, {"closing": "yes"}))
+        found = await desk.engine.position(trade_id)
+        if found.trade.state.is_terminal:
+            return Reply(position.position_card(found, desk.look(caller)))
         return await quote(desk, caller, QuoteRequest(trade_id=trade_id))
     portfolio = await desk.engine.portfolio()
     if len(portfolio.positions) == 1:
@@ -119,6 +127,8 @@ async def close_row(
 async def _trade_named(desk: Desk, word: str) -> TradeId | None:
     """Return the trade of an id, or the only open pair of a token; None for several.
 
+    A token of which no pair is open means the pair of it that was closed last.
+
     Raises:
         UnknownTradeError: neither.
     """
@@ -131,6 +141,9 @@ async def _trade_named(desk: Desk, word: str) -> TradeId | None:
     named = [each.trade_id for each in trades if wanted in _names(each)]
     if named:
         return named[0] if len(named) == 1 else None
+    for each in await desk.engine.ended_lately(KNOWN_BY_TOKEN):
+        if wanted in _names(each):
+            return each.trade_id
     try:
         return (await desk.engine.position(TradeId(word))).trade.trade_id
     except UnknownTradeError:

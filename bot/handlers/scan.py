@@ -82,8 +82,12 @@ def _pasts(desk: Desk) -> Pasts:
 
 
 async def narrow(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
-    """Show the venues to filter by, or the ranking filtered."""
+    """Show the venues to filter by, or the list filtered; once more lifts it."""
     screen = await screen_behind(desk, caller, tap, message_id)
+    if screen.kind == "matrix":
+        least = "" if tap.arg == screen.shown.get("least") else tap.arg
+        view = {**screen.shown, "page": "0", "least": least}
+        return Reply(await show_matrix(desk, caller, view))
     if tap.arg:
         wanted = "" if tap.arg == "all" else tap.arg
         view = {"wanted": wanted, "sort": screen.shown.get("sort", "net")}
@@ -128,6 +132,7 @@ async def show_matrix(desk: Desk, caller: Caller, view: Mapping[str, str]) -> Ca
         matrix.MatrixView(
             page=number_of(view.get("page", "")) or 0,
             sort=view.get("sort", "pairs"),
+            least_venues=number_of(view.get("least", "")) or 0,
             is_asking=bool(view.get("asks")),
         ),
     )

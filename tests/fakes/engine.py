@@ -712,6 +712,12 @@ class ScriptedEngine(Engine):
         is_same = shown == (first.held_base, second.held_base)
         return await self._said(trade_id, f"accept {shown[0]} {shown[1]}") and is_same
 
+    async def ended_lately(self, within: timedelta) -> tuple[Trade, ...]:
+        """Return the closed ones."""
+        since = self.clock.now() - within
+        closed = [each for each in self.trades.values() if each.closed_at is not None]
+        return tuple(x for x in closed if x.closed_at and x.closed_at >= since)
+
     async def ignore_foreign(
         self, venue_id: VenueId, symbol: str, quantity: Decimal, user_id: UserId
     ) -> bool:

@@ -112,6 +112,8 @@ async def test_legs_of_different_factors_hold_the_same_true_quantity(
             await house.leave(trade.trade_id)
         for told in house.box.accounts.accounts().values():
             assert not told["positions"]
+        ended = await house.say("/pos 1000TOSHI")
+        assert "TOSHI closed 0 s ago: " in ended.text.splitlines()[0]
 
 
 def _price(house: House, base: str) -> Decimal:

@@ -153,7 +153,7 @@ async def test_the_matrix_shows_every_token_in_straight_columns(real: House) -> 
     seen: list[str] = []
     for page in range(1, pages + 1):
         if page > 1:
-            await real.tap(f"{page}/{pages} ▶", card)
+            await real.tap("▶", card)
         lines = card.text.splitlines()
         start = next(i for i, line in enumerate(lines) if line.startswith("TOKEN"))
         end = next(i for i, line in enumerate(lines) if line.startswith("number = "))

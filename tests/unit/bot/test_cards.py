@@ -767,6 +767,23 @@ def test_progress_shows_both_legs_and_no_button() -> None:
     assert card.rows == ()
 
 
+@pytest.mark.parametrize(
+    ("gap", "words"),
+    [
+        ("0.0031", "price gap under a cent"),
+        ("-0.0099", "price gap under a cent"),
+        ("0.01", "price gap +$0.01"),
+        ("-1.2", f"price gap {MINUS}$1.20"),
+    ],
+)
+def test_a_price_gap_below_a_cent_is_not_spelled_out(gap: str, words: str) -> None:
+    """Such as +$0.0031 reads like a riddle beside dollars and cents."""
+    alert = _alert(AlertKind.OPENED)
+    facts = {**alert.facts, "price_gap_usd": gap}
+
+    assert f" · {words} · " in _text(alert_card(LOOK, replace(alert, facts=facts)))
+
+
 def test_an_open_pair_reports_fees_gap_and_expected_funding() -> None:
     """12.1 times 41.358 times 0.0001 an hour is $0.40 in 8 hours."""
     card = alert_card(LOOK, _alert(AlertKind.OPENED))

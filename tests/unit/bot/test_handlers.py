@@ -113,6 +113,37 @@ async def test_enter_best_says_what_it_passed_over(chat: Chat) -> None:
     assert "Passed over:\nAPT: Lighter has 3.00 USD free" in card.text
 
 
+@pytest.mark.parametrize("typed", ["/close hype", "/pos HYPE", "/close trade900"])
+async def test_a_pair_that_was_just_closed_says_when_and_what_it_brought(
+    chat: Chat, typed: str
+) -> None:
+    """To hear "There is no pair HYPE" two minutes after its close worries people."""
+    trade_id = _hold(chat)
+    closed_at = chat.clock.now()
+    chat.engine.trades[trade_id] = replace(
+        chat.engine.trades[trade_id], state=TradeState.CLOSED, closed_at=closed_at
+    )
+    await chat.clock.advance(timedelta(minutes=2))
+
+    card = await chat.type(typed)
+
+    assert card.first_line == ("HYPE closed 2 min ago: +$2.30 · 🧪 PAPER · trade900")
+    assert not [label for label in card.labels if label.startswith("Close")]
+
+
+async def test_a_token_whose_pair_was_closed_days_ago_is_not_found(chat: Chat) -> None:
+    """Old results are read by id."""
+    trade_id = _hold(chat)
+    chat.engine.trades[trade_id] = replace(
+        chat.engine.trades[trade_id],
+        state=TradeState.CLOSED,
+        closed_at=chat.clock.now(),
+    )
+    await chat.clock.advance(timedelta(hours=25))
+
+    assert (await chat.type("/pos hype")).first_line.startswith("There is no pair hype")
+
+
 async def test_a_second_tap_answers_already_running(chat: Chat) -> None:
     """A thumb that taps twice opens one pair."""
     card = await chat.type("/open HYPE")
@@ -559,14 +590,33 @@ async def test_the_filter_keeps_pairs_with_one_venue(chat: Chat) -> None:
 
 
 async def test_the_matrix_pages_sorts_and_leads_to_tokens(chat: Chat) -> None:
-    """24 tokens are two pages of fifteen."""
+    """24 tokens are two pages of twelve."""
     grid = await chat.type("/matrix")
     by_name = await chat.tap(grid, "↕ By name")
-    second = await chat.tap(by_name, "2/2 ▶")
+    assert "page 1/2" in by_name.text
+    second = await chat.tap(by_name, "▶")
+    assert "page 2/2" in second.text
     token = await chat.tap(second, second.labels[0])
 
-    assert "page 2/2" in grid.text or token is grid
     assert token.card.kind == "token"
+
+
+async def test_the_matrix_keeps_to_tokens_on_enough_venues(chat: Chat) -> None:
+    """23 tokens are on two venues, RARE on one; a second tap lifts the filter."""
+    grid = await chat.type("/matrix")
+    by_name = await chat.tap(grid, "↕ By name")
+
+    two = await chat.tap(by_name, "2+")
+    assert {label for row in two.card.rows for label in [b.label for b in row]} >= {
+        "2+ •",
+        "3+",
+        "↕ By pairs",
+    }
+    assert "RARE" not in two.text + (await chat.tap(two, "▶")).text
+    three = await chat.tap(two, "3+")
+    assert "No token is on 3+ venues." in three.text
+    every = await chat.tap(three, "3+ •")
+    assert "page 1/2" in every.text
 
 
 async def test_a_token_that_is_only_being_settled_says_so(chat: Chat) -> None:
