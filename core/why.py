@@ -7,6 +7,7 @@ reason that a scan gives and that this walk does not know is shown as it was giv
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Protocol
@@ -75,7 +76,9 @@ class Why:
             if each.refusal is None and each.snapshot is not None
         ]
         asks_entry = self._entry is not None and person is not None
-        pairs = [await self._pair(each, person) for each in _pairs(row.base, usable)]
+        pairs = await asyncio.gather(
+            *(self._pair(each, person) for each in _pairs(row.base, usable))
+        )
         latest, gates = self._scanner.latest, self._scanner.gates
         is_paired = row.status is TokenStatus.OK
         return Explanation(

@@ -10,7 +10,7 @@ from bot.cards import numbers
 from bot.cards.adopt import adopt_card
 from bot.cards.card import Button, Card, Style
 from bot.cards.layout import lines, rows_of, text
-from bot.cards.legs import leg_table
+from bot.cards.legs import leg_table, unit_words
 from core.model.plan import AdoptPlan, OpenPlan
 
 if TYPE_CHECKING:
@@ -186,13 +186,8 @@ def _cost(body: OpenPlan) -> str:
 
 def _units(body: OpenPlan, look: Look) -> str:
     """Say what one listed unit holds, and which currencies count as dollars."""
-    names = [
-        f"1 {leg.instrument.native_name} on {_code(leg, look)} ="
-        f" {numbers.plain(leg.instrument.multiplier)} {body.base}"
-        for leg in (body.long, body.short)
-        if leg.instrument.multiplier != 1
-    ]
-    return lines(text(" · ".join(names)), text(_settled(body, look)))
+    names = unit_words((body.long.instrument, body.short.instrument), look)
+    return lines(text(names), text(_settled(body, look)))
 
 
 def _settled(body: OpenPlan, look: Look) -> str:

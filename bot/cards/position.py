@@ -11,7 +11,7 @@ from bot.cards import foreign, numbers
 from bot.cards.card import Card, Style
 from bot.cards.exits import wish_buttons, wish_lines
 from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
-from bot.cards.legs import leg_table
+from bot.cards.legs import leg_table, unit_words
 from bot.cards.repair import STOPPED, accepted_words, repair_buttons
 from bot.cards.shown import ShownRow, pack_rows
 from core.model.trade import TradeState
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bot.cards.look import Look
     from core.model.order import Balance
     from core.model.position import LegValue, Portfolio, Position
-    from core.model.trade import Trade
+    from core.model.trade import Trade, TradeLeg
 
 PAGE_ROWS = 9
 
@@ -202,6 +202,7 @@ def position_card(position: Position, look: Look) -> Card:
         _gone(position, look),
         wish_lines(position.wishes, look),
         _legs(position, look),
+        text(unit_words((leg.instrument for leg in _sides(trade)), look)),
         f"Funding {numbers.usd(position.funding_usd, is_signed=True)}"
         f" · price {numbers.usd(position.price_usd, is_signed=True)}"
         f" · fees {_fees(position)} so far",
@@ -220,6 +221,11 @@ def position_card(position: Position, look: Look) -> Card:
             "rows": pack_rows([ShownRow(base=trade.base, trade_id=trade.trade_id)]),
         },
     )
+
+
+def _sides(trade: Trade) -> tuple[TradeLeg, TradeLeg]:
+    """Return the legs as the table shows them, the long one first."""
+    return trade.long, trade.short
 
 
 def _position_head(position: Position, look: Look) -> str:

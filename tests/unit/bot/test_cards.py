@@ -1107,3 +1107,21 @@ def test_each_state_of_the_disk_has_its_words(state: str, words: str) -> None:
     facts = {"state": state, "reason": "only 43 MB are free", "file": "live.db.damaged"}
 
     assert words in _text(alert_card(LOOK, _alert(AlertKind.DISK, facts)))
+
+
+def test_an_open_pair_says_what_a_listed_unit_holds() -> None:
+    """1,250 beside 1,250,000 looks like a hedge gone wrong; it is 1000PEPE."""
+    trade = trade_of(open_plan(pair("PEPE")), "t1")
+    thousands = replace(
+        trade.long.instrument, multiplier=Decimal(1000), native_name="1000PEPEUSDT"
+    )
+    legs = {
+        "first" if leg is trade.first else "second": replace(leg, instrument=thousands)
+        for leg in (trade.first, trade.second)
+        if leg is trade.long
+    }
+
+    text = _text(position.position_card(value_of(replace(trade, **legs)), LOOK))
+
+    assert "1 1000PEPEUSDT on BN = 1000 PEPE" in text
+    assert text.count("= 1000") == 1
