@@ -1115,13 +1115,11 @@ def test_an_open_pair_says_what_a_listed_unit_holds() -> None:
     thousands = replace(
         trade.long.instrument, multiplier=Decimal(1000), native_name="1000PEPEUSDT"
     )
-    legs = {
-        "first" if leg is trade.first else "second": replace(leg, instrument=thousands)
-        for leg in (trade.first, trade.second)
-        if leg is trade.long
-    }
+    held = replace(trade.long, instrument=thousands)
+    is_first = trade.first is trade.long
+    trade = replace(trade, first=held) if is_first else replace(trade, second=held)
 
-    text = _text(position.position_card(value_of(replace(trade, **legs)), LOOK))
+    text = _text(position.position_card(value_of(trade), LOOK))
 
     assert "1 1000PEPEUSDT on BN = 1000 PEPE" in text
     assert text.count("= 1000") == 1
