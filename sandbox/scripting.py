@@ -7,6 +7,7 @@ late          arrives after `param` seconds of pretend time; the reply never com
               param may be {"after_s", "ignore_expiry", "reply": kind of fault}
 partial       the book gives this share of the quantity; above 1 too much is filled
 zero          the book gives nothing
+              param of both may be {"share", "reply": kind of fault}
 rest          an IOC stays in the book
 drop          accepted by the reply and never seen again
 lag           this one read is `param` seconds old
@@ -42,7 +43,8 @@ def _script_of(fault: Fault) -> Script:
     if fault.kind == "reject_later":
         return Script(refuse_later="margin" if param is None else str(param))
     if fault.kind == "partial":
-        return Script(share=Decimal(str(param or "0.5")))
+        share = param.get("share") if isinstance(param, dict) else param
+        return Script(share=Decimal(str(share or "0.5")))
     if fault.kind == "zero":
         return Script(share=Decimal(0))
     return Script(rests=fault.kind == "rest", vanishes=fault.kind == "drop")
@@ -74,9 +76,11 @@ def arrive_late(desk: Desk, fault: Fault, run: Callable[[], object]) -> None:
 
 def left_for_reply(fault: Fault | None) -> Fault | None:
     """Return what still goes wrong with the reply, None if it goes out as it is."""
-    if fault is None or fault.kind in _TOLD_AS_IT_IS:
+    if fault is None:
         return None
-    if fault.kind != "late":
-        return fault
     words = fault.param if isinstance(fault.param, dict) else {}
+    if fault.kind in _TOLD_AS_IT_IS and "reply" not in words:
+        return None
+    if fault.kind != "late" and "reply" not in words:
+        return fault
     return replace(fault, kind=str(words.get("reply", "timeout")), param=None)

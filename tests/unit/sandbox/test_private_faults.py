@@ -67,6 +67,25 @@ async def test_a_lost_reply_says_nothing_about_the_deed(
 
 
 @pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize(
+    ("kind", "share", "held"), [("partial", "0.4", "0.2"), ("zero", None, "0")]
+)
+async def test_a_thin_fill_and_a_lost_reply_may_come_together(
+    venue: str, kind: str, share: str | None, held: str
+) -> None:
+    """What was filled is then for the look-up to find out."""
+    async with frozen_box() as box, trading_client(box, venue) as client:
+        words = {"share": share, "reply": "timeout"}
+        box.faults.add(venue, "@order", kind, param=words)
+        client.timeout = 300
+
+        with pytest.raises(ccxt.RequestTimeout):
+            await _buy(client, venue)
+
+        assert _held(box, venue) == Decimal(held)
+
+
+@pytest.mark.parametrize("venue", VENUES)
 async def test_a_late_order_fills_at_its_own_moment(venue: str) -> None:
     """Not found now does not mean not found in five seconds."""
     async with frozen_box() as box, trading_client(box, venue) as client:
