@@ -1,137 +1,180 @@
-"""kill -9 at every side of every write of a trade, then at moments nobody chose.
+"""Kill a trading bot at every crash point of its protocol, and see what it comes to.
 
-    make soak                  all of it, some minutes
-    SHARE=8 KILLS=10 make soak every eighth write and ten moments by chance
+    python -m tests.campaigns.kill             every plot, every point five times
+    python -m tests.campaigns.kill C17 C35     the plots of these points
+    SEED=7 HITS=9 KILLS=300 AT_ONCE=6 ...      as then; more; so many machines at once
 
-The seed of the chance is printed; SEED=n repeats it.
+Each story is a machine of its own: a sandbox with live accounts, a bot process on real
+files, a cut, a restart, and an audit against the sandbox's true books and the chat. The
+run fails on a silent imbalance, a double entry, a missed point, or any other surprise.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import permutations
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
-from tests.journeys.crashing import AFTER, BEFORE, Moment
-from tests.journeys.killed import (
-    BASE,
-    Story,
-    audit,
-    let_workshop_be_called,
-    open_and_close,
-    open_machine,
-    tell_stories,
-    tell_story,
-)
+from sandbox.venues.listings import VENUES
+from tests.campaigns.kill_plots import NOT_THERE, PLOTS, POINTS, Chance, During, Plot
+from tests.campaigns.kill_story import play
+from tests.journeys.killed import Story
+from tests.journeys.machine import Pair
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
-pytestmark = [pytest.mark.campaign, pytest.mark.timeout(3600)]
-SHARE = int(os.environ.get("SHARE", "1"))
-KILLS = int(os.environ.get("KILLS", "60"))
-SEED = int(os.environ.get("SEED", random.randrange(1_000_000)))
-AT_ONCE = 6
-LONGEST_S = 1.5
-"""An entry or a close takes about a second."""
+HITS = int(os.environ.get("HITS", "5"))
+"""Least times that each point is met."""
+KILLS = int(os.environ.get("KILLS", "200"))
+"""Least number of kills."""
+LONGEST_S = 2.5
+"""An entry or a close takes about so long."""
+PAIRS = tuple(Pair(*each) for each in permutations(sorted(VENUES), 2))
 
-
-LEG2 = (
-    Moment("leg2 + entry 2", AFTER),
-    Moment("extended fill", AFTER),
-    Moment("answer of entry 2", BEFORE),
-    Moment("open", BEFORE),
-)
-TWICE = (
-    (Moment("lighter fill", AFTER), LEG2),
-    (Moment("leg2 + entry 2", BEFORE), LEG2),
-    (Moment("balance", BEFORE), (Moment("balance", AFTER), Moment("open", AFTER))),
-    (
-        Moment("lighter fill", AFTER, 2),
-        (Moment("close2 + close 2", AFTER), Moment("extended fill", AFTER)),
-    ),
-)
-"""A first cut, and the second ones that can fall into its repair."""
+Job = tuple[Plot, Pair, str]
 
 
-@pytest.fixture(autouse=True)
-def _workshop() -> None:
-    let_workshop_be_called()
-
-
-def _report(stories: list[Story]) -> None:
-    print(*stories, sep="\n")  # noqa: T201 - the table is what the run is for
-    wrong = [str(story) for story in stories if story.wrongs]
-    assert wrong == []
-
-
-async def test_at_every_side_of_every_write(tmp_path: Path) -> None:
-    """No write may be the one at which a cut costs money or silence."""
-    async with open_machine(tmp_path / "plain") as machine:
-        await machine.start()
-        await open_and_close(machine)
-        moments = machine.writes()[::SHARE]
-
-    stories = await tell_stories(tmp_path, moments, AT_ONCE)
-
-    _report(list(stories.values()))
-    assert all(story.was_killed for story in stories.values())
-
-
-async def test_twice_in_a_row(tmp_path: Path) -> None:
-    """A second cut falls into the repair of the first."""
-    stories = [
-        await tell_story(tmp_path / f"{number}-{second.write}", first, second)
-        for number, (first, seconds) in enumerate(TWICE)
-        for second in seconds
+def cast(names: Sequence[str], kills: int, chance: random.Random) -> list[Job]:
+    """Return which plots are played where: each point often enough, then any moment."""
+    plots = [one for one in PLOTS if not names or set(names) & set(one.points.split())]
+    ways = Counter(point for one in plots for point in one.points.split())
+    chosen = [
+        plot
+        for plot in plots
+        for _ in range(
+            max(math.ceil(HITS / ways[point]) for point in plot.points.split())
+        )
+    ]
+    while not names and len(chosen) < kills:
+        at = Chance(round(chance.uniform(0, LONGEST_S), 3))
+        during = chance.choice((During.OPEN, During.CLOSE))
+        chosen.append(Plot("", at, "none aborted open closed", during=during))
+    pairs: list[Pair] = []
+    while len(pairs) < len(chosen):
+        pairs += chance.sample(PAIRS, len(PAIRS))
+    return [
+        (plot, pair, f"{number:03}")
+        for number, (plot, pair) in enumerate(zip(chosen, pairs, strict=False))
     ]
 
-    _report(stories)
+
+def tell(job: Job, folder: str) -> Story:
+    """Play one story in a process of its own."""
+    plot, pair, name = job
+    try:
+        return asyncio.run(play(plot, pair, Path(folder) / name))
+    except Exception:  # noqa: BLE001 - one broken story must not end the campaign
+        story = Story(f"{plot} [{pair}]")
+        story.wrongs.append(traceback.format_exc()[-1500:])
+        return story
 
 
-async def test_at_moments_nobody_chose(tmp_path: Path) -> None:
-    """Between two writes there are answers, messages and half-written pages."""
-    print(f"SEED={SEED}")  # noqa: T201 - to repeat the run
-    chance = random.Random(SEED)
-    turns = asyncio.Semaphore(AT_ONCE)
-    delays = [chance.uniform(0, LONGEST_S) for _ in range(KILLS)]
+def _say(line: str = "") -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
-    async def tell(number: int, delay_s: float) -> Story:
-        async with turns:
-            folder = tmp_path / str(number)
-            return await _killed_after(folder, delay_s, is_close=bool(number % 2))
 
-    _report(
-        await asyncio.gather(
-            *(tell(number, each) for number, each in enumerate(delays))
-        )
+class Tally:
+    """What a campaign found."""
+
+    def __init__(self) -> None:
+        self.hits: Counter[str] = Counter()
+        self.stories: list[Story] = []
+
+    def add(self, plot: Plot, story: Story) -> None:
+        """Take over a story; only a cut that came counts as a hit."""
+        self.stories.append(story)
+        was_met = not any("never came" in wrong for wrong in story.wrongs)
+        for point in plot.points.split() if was_met else ():
+            self.hits[point] += 1
+
+    @property
+    def kills(self) -> int:
+        """Return how often a process was killed."""
+        return sum(story.kills for story in self.stories)
+
+    def table(self) -> list[str]:
+        """Return hits by crash point, in two columns."""
+        cells = [
+            f"{point} {self.hits[point]:>3}  {words}" for point, words in POINTS.items()
+        ]
+        half = (len(cells) + 1) // 2
+        return [
+            f"{left:<56}{right}".rstrip()
+            for left, right in zip(cells[:half], [*cells[half:], ""], strict=False)
+        ]
+
+    def figures(self) -> list[str]:
+        """Return the sentences that the run is for."""
+        backs = [each for story in self.stories for each in story.back]
+        plain = [one.took_s for one in backs if not (one.waited_s or one.is_program)]
+        programs = [one.took_s for one in backs if one.is_program]
+        fenced = [one.took_s + one.waited_s for one in backs if one.waited_s]
+        naked = sum(story.naked for story in self.stories)
+        doubles = sum(story.doubles for story in self.stories)
+        twice = sum(1 for story in self.stories if story.kills > 1)
+        ends = Counter(story.state for story in self.stories)
+        return [
+            f"{self.kills} SIGKILLs in {len(self.stories)} stories, {twice} twice",
+            f"ends: {', '.join(f'{end} {n}' for end, n in ends.most_common())}",
+            f"silently naked {naked}, double entries {doubles}",
+            f"restart to reconciled: {_spread(plain)}",
+            f"  the installed program, imports included: {_spread(programs)}",
+            f"  an order's fence to wait for, pretend time: {_spread(fenced)}",
+            *(f"not met: {point}, {why}" for point, why in NOT_THERE.items()),
+        ]
+
+
+def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return "none"
+    ranked = sorted(values)
+    at = [ranked[min(len(ranked) - 1, int(len(ranked) * q))] for q in (0.5, 0.95)]
+    return (
+        f"p50 {at[0]:.1f} s, p95 {at[1]:.1f} s, most {ranked[-1]:.1f} s ({len(ranked)})"
     )
 
 
-async def _killed_after(folder: Path, delay_s: float, *, is_close: bool) -> Story:
-    """Tap, take the power away so much later, come back; `is_close` cuts the close."""
-    story = Story(
-        (Moment(f"{'close' if is_close else 'open'} {delay_s:.3f} s", AFTER),)
+def campaign(names: Sequence[str]) -> int:
+    """Run everything; return the exit status."""
+    seed = int(os.environ.get("SEED", random.randrange(1_000_000)))
+    at_once = int(os.environ.get("AT_ONCE", 4 * (os.cpu_count() or 1)))
+    jobs = cast(names, KILLS, random.Random(seed))
+    _say(
+        f"SEED={seed} KILLS={KILLS} HITS={HITS} AT_ONCE={at_once}: {len(jobs)} stories"
     )
-    async with open_machine(folder) as machine:
-        await machine.start()
-        card = await machine.quote(f"/open {BASE}", f"Open {BASE}?")
-        assert card is not None
-        if is_close:
-            await machine.tap(card, "✅ Open")
-            await machine.until(machine.is_at_rest, "it never opens")
-            card = await machine.quote("/close", f"Close {BASE}?")
-            assert card is not None
-        tapping = asyncio.ensure_future(
-            machine.tap(card, "❗ Close" if is_close else "✅")
-        )
-        await asyncio.sleep(delay_s)
-        story.was_killed = await machine.kill() == -9
-        await tapping
-        await machine.start()
-        await machine.come_to_rest()
-        audit(machine, story)
-    return story
+    begun, tally = time.monotonic(), Tally()
+    folder = tempfile.mkdtemp(prefix="carrybot-kill-")
+    with ProcessPoolExecutor(max_workers=at_once) as pool:
+        waiting = {pool.submit(tell, job, folder): job for job in jobs}
+        for done in as_completed(waiting):
+            tally.add(waiting[done][0], done.result())
+            _say(f"{waiting[done][2]} {done.result()}")
+    wrong = [str(story) for story in tally.stories if story.wrongs]
+    points = {point for plot, _, _ in jobs for point in plot.points.split()}
+    missed = sorted(point for point in points if tally.hits[point] < HITS)
+    for line in ("", *tally.table(), "", *tally.figures()):
+        _say(line)
+    _say(f"took {time.monotonic() - begun:.0f} s; {len(wrong)} stories went wrong")
+    if not wrong:
+        shutil.rmtree(folder)
+    else:
+        _say(f"the files are in {folder}")
+    is_full = not names and not missed and tally.kills >= KILLS
+    return 0 if not wrong and (is_full or names) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(campaign(sys.argv[1:]))

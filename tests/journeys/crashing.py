@@ -1,39 +1,48 @@
-"""`carrybot run` in a process that dies at a chosen write, as if the power went out.
+"""`carrybot run` in a process that dies at a chosen moment, as if the power went out.
 
 The product is the real one, its clock apart: that is the machine's plus what the test
 let pass. Every write that matters to a trade is noted in a file, before and after its
-commit, and at the chosen one the process kills itself with SIGKILL.
+commit, and at the chosen moment the process kills itself with SIGKILL: beside a write,
+inside its transaction, during its commit, or with an order's request half on the wire.
 """
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import mmap
 import os
 import signal
 import struct
 import sys
+import threading
+import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import bot.wiring
+import storage.database
 from bot import cli
-from bot.wiring import running
-from core.model.intent import IntentState
 from core.runtime import SystemClock
-from storage.journal import Journal
-from storage.outbox import SqliteOutbox
-from storage.paper_ledger import SqlitePaperLedger
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
-    from core.model.commit import Claim, Commit
-
 BEFORE, AFTER = "before", "after"
+INSIDE = "inside"
+"""All statements of the write's transaction are run, its commit is not begun."""
+DURING = "during"
+"""The commit has begun; see `Moment.delay_us`."""
+HALF = "half"
+"""Half of an order's request is written to the socket."""
+SENT = "sent"
+"""The last byte of an order's request is written to the socket."""
+_SLICE_S = 0.2
 _OFFSET = struct.Struct("<q")
+_CHECKPOINT_EACH_COMMIT = "wal_autocheckpoint = 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +52,19 @@ class Moment:
     write: str
     """What is written, as the trace names it."""
     side: str
-    """Before or after its commit."""
+    """Where around its commit, or around the wire."""
     count: int = 1
     """Which of several writes of that name."""
+    since: str = ""
+    """Only counts once this other write was made."""
+    delay_us: int = 0
+    """Microseconds from the beginning of the commit."""
 
     def __str__(self) -> str:
         number = f" #{self.count}" if self.count > 1 else ""
-        return f"{self.side} {self.write}{number}"
+        since = f" since {self.since}" if self.since else ""
+        delay = f" +{self.delay_us} us" if self.side == DURING else ""
+        return f"{self.side} {self.write}{number}{since}{delay}"
 
 
 class SharedTime:
@@ -87,6 +102,12 @@ class ShiftedClock(SystemClock):
         """Return seconds that count what passed for everybody."""
         return super().monotonic() + self._shared.offset.total_seconds()
 
+    async def sleep(self, duration: timedelta) -> None:
+        """Wait; time that is let pass meanwhile counts."""
+        until = self.monotonic() + duration.total_seconds()
+        while (left := until - self.monotonic()) > 0:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(min(left, _SLICE_S))
+
 
 @dataclass(frozen=True, slots=True)
 class Orders:
@@ -95,6 +116,10 @@ class Orders:
     environment: Mapping[str, str]
     folder: Path
     moment: Moment | None = None
+    hold_every: timedelta | None = None
+    """How often funding and positions are looked at; None as in the product."""
+    checkpoints: bool = False
+    """Every commit folds the write-ahead log into the file."""
 
     @property
     def trace(self) -> Path:
@@ -120,16 +145,24 @@ def run(orders: Orders) -> None:
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
     clock = ShiftedClock(SharedTime(orders.time))
-    cli.running = functools.partial(running, clock=clock)  # type: ignore[attr-defined]
-    _watch(_Fate(orders))
+    ready = functools.partial(bot.wiring.running, clock=clock)
+    cli.running = ready  # type: ignore[attr-defined]
+    if orders.hold_every is not None:
+        bot.wiring.HOLD_EVERY = orders.hold_every
+    if orders.checkpoints:
+        storage.database._PRAGMAS += (_CHECKPOINT_EACH_COMMIT,)  # type: ignore[assignment]
+    from tests.journeys.watching import watch  # noqa: PLC0415 - both need `Moment`
+
+    watch(Fate(orders), is_live=orders.environment["CARRY_MODE"] == "live")
     sys.exit(cli.main(["run"]))
 
 
-class _Fate:
+class Fate:
     """Notes each write and ends the process at one of them."""
 
     def __init__(self, orders: Orders) -> None:
         self._moment = orders.moment
+        self._is_due = orders.moment is not None and not orders.moment.since
         self._seen = 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self._trace = os.open(orders.trace, flags)
@@ -137,63 +170,35 @@ class _Fate:
     def note(self, write: str, side: str) -> None:
         """Note one side of a write, and die if it is the one."""
         os.write(self._trace, f"{side} {write}\n".encode())
+        if self.is_the_one(write, side):
+            die()
         moment = self._moment
-        if moment is None or (moment.write, moment.side) != (write, side):
-            return
+        if moment is not None and (side, write) == (AFTER, moment.since):
+            self._is_due = True
+
+    def is_the_one(self, write: str, side: str) -> bool:
+        """Tell whether this is where the process ends; each call counts."""
+        moment = self._moment
+        if moment is None or not self._is_due:
+            return False
+        if (moment.write, moment.side) != (write, side):
+            return False
         self._seen += 1
-        if self._seen == moment.count:
-            os.kill(os.getpid(), signal.SIGKILL)
+        return self._seen == moment.count
+
+    def die_soon(self) -> None:
+        """Die so long after now as the moment says, whatever happens meanwhile."""
+        delay_s = 0 if self._moment is None else self._moment.delay_us / 1e6
+        begun = time.perf_counter()
+
+        def wait() -> None:
+            while time.perf_counter() < begun + delay_s:
+                pass
+            die()
+
+        threading.Thread(target=wait, daemon=True).start()
 
 
-def _watch(fate: _Fate) -> None:
-    names: dict[tuple[type, str], Callable[..., str | None]] = {
-        (Journal, "draft"): lambda plan: f"{_action(plan.body)} quote",
-        (Journal, "issue"): lambda *_: "quote shown",
-        (Journal, "claim"): _claim,
-        (Journal, "commit"): _commit,
-        (Journal, "settle"): lambda intent, *_: f"answer of {_order(intent)}",
-        (SqlitePaperLedger, "save_paper"): _books,
-        (SqliteOutbox, "sent"): lambda *_: "message told",
-    }
-    for (kind, method), name in names.items():
-        setattr(kind, method, _watched(getattr(kind, method), name, fate))
-
-
-def _watched(
-    write: Callable[..., Awaitable[Any]],
-    name: Callable[..., str | None],
-    fate: _Fate,
-) -> Callable[..., Awaitable[Any]]:
-    async def watched(self: object, *given: object) -> object:
-        words = name(*given)
-        if words is None:
-            return await write(self, *given)
-        fate.note(words, BEFORE)
-        result = await write(self, *given)
-        fate.note(words, AFTER)
-        return result
-
-    return watched
-
-
-def _action(body: object) -> str:
-    return "open" if type(body).__name__ == "OpenPlan" else "close"
-
-
-def _claim(claim: Claim) -> str:
-    return f"claim, now {claim.trade.state.value}"
-
-
-def _commit(change: Commit) -> str:
-    fresh = [one for one in change.intents if one.state is IntentState.PREPARED]
-    more = "".join(f" + {_order(one)}" for one in fresh)
-    return f"{change.trade.state.value}{more}"
-
-
-def _order(intent: Any) -> str:  # noqa: ANN401 - an order, whatever its state
-    return f"{intent.purpose.value} {intent.leg}"
-
-
-def _books(venue_id: str, rows: Mapping[str, str | None]) -> str | None:
-    """Name an execution at a venue; leverage and funding are no part of a trade."""
-    return f"{venue_id} fill" if any(key.startswith("fill:") for key in rows) else None
+def die() -> None:
+    """End this process like a power cut."""
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -12,22 +12,20 @@ import pytest
 
 from tests.journeys.crashing import AFTER, BEFORE, Moment
 from tests.journeys.killed import (
-    BASE,
-    KILLED,
     Story,
     audit,
     let_workshop_be_called,
     open_and_close,
-    open_machine,
     tell_stories,
     tell_story,
 )
+from tests.journeys.machine import KILLED, PAPER_BASE, open_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from tests.journeys.killed import Machine
+    from tests.journeys.machine import Machine
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
 
@@ -61,6 +59,8 @@ ENDS: Mapping[str, Mapping[Moment, str]] = {
     },
 }
 """Where each kill leaves the pair once the bot is back."""
+OF_A_START = "migration", "old quotes", "halt ", "lift "
+"""Writes of every start; the campaign cuts into them."""
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +95,7 @@ async def test_the_list_of_moments_has_no_gap(tmp_path: Path) -> None:
 
     assert story.wrongs == []
     assert story.state == "closed"
+    found = {write for write in found if not write.startswith(OF_A_START)}
     assert found - {moment.write for ends in ENDS.values() for moment in ends} == {
         "open quote",
         "close quote",
@@ -124,7 +125,7 @@ async def test_the_program_itself_comes_back_after_a_kill(
     story = Story()
     async with open_machine(tmp_path) as machine:
         await machine.start_program()
-        card = await machine.quote(f"/open {BASE}", f"Open {BASE}?")
+        card = await machine.quote(f"/open {PAPER_BASE}", f"Open {PAPER_BASE}?")
         hangs = "lighter" if comes is _is_checking else "extended"
         after = 0 if comes is _is_checking else 1
         machine.hold_books(hangs, after=after)
