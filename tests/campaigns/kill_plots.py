@@ -7,7 +7,7 @@ that a venue has just taken while its reply is held back (seen from outside).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
@@ -141,11 +141,12 @@ class Plot:
     """What is typed."""
     share: str = "1"
     """How much of a leg is taken away."""
+    layout: int | None = None
+    """The record is there already, in this older layout."""
     checkpoints: bool = False
     is_paper: bool = False
     is_program: bool = False
     """The installed program, killed from outside; nothing waits for a fence."""
-    note: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         more = "".join(f", then {each.cut}" for each in self.again)
@@ -217,7 +218,6 @@ def _entry() -> tuple[Plot, ...]:
         ),
         Plot("C03", Moment("claim, now confirmed", AFTER), "aborted"),
         Plot("C04", Moment("preflight", AFTER), "aborted"),
-        Plot("C04", Seen("@balance"), "aborted", (held("@balance"),)),
         Plot("C04", Seen("@leverage"), "aborted", (held("@leverage"),)),
         Plot("C04", Seen("@leverage", 2), "aborted", (held("@leverage", 1),)),
         Plot("C05", Moment("leg1 + entry 1", BEFORE), "aborted"),
@@ -407,7 +407,7 @@ def _others() -> tuple[Plot, ...]:
         Plot("C36", Seen(REDUCE), "closed", (held(REDUCE),), loss),
         Plot("C36", Seen(REDUCE), "open", (lost(REDUCE),), loss, share="0.5"),
         Plot("C36", Moment("closed", BEFORE), "closed", during=loss),
-        Plot("C37", Seen("@balance"), "aborted", (held("@balance"),), by=By.TERM),
+        Plot("C37", Seen("@leverage"), "aborted", (held("@leverage"),), by=By.TERM),
         Plot("C37", Seen(ENTRY), "open aborted", (held(ENTRY),), by=By.TERM),
         Plot("C37", Seen(ENTRY), "aborted", (lost(ENTRY),), by=By.TERM),
         Plot("C37", Seen(ENTRY, 2), "open", (held(ENTRY, 1),), by=By.TERM),
@@ -424,6 +424,16 @@ def _others() -> tuple[Plot, ...]:
             for at in (2, 12, 25)
         ),
         *(
+            Plot(
+                "C38",
+                Moment("migration", BEFORE, at),
+                "none",
+                during=During.START,
+                layout=1,
+            )
+            for at in (1, 3)
+        ),
+        *(
             Plot("C38", Moment(write, DURING, delay_us=delay), "open", checkpoints=True)
             for write, delay in (("answer of entry 1", 400), ("balance", 900))
         ),
@@ -434,8 +444,8 @@ def _others() -> tuple[Plot, ...]:
             Plot("C40", moment, "none", during=words, words=typed)
             for write, typed in (
                 ("halt pause", "/pause"),
-                ("choices", alerts),
-                ("choices", "/alerts mute SOL"),
+                ("choice", alerts),
+                ("choice", "/alerts mute SOL"),
             )
             for moment in (
                 Moment(write, INSIDE),

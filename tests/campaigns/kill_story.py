@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from storage.schema import JOURNAL, migrate
 from tests.campaigns.kill_plots import By, Chance, During
 from tests.journeys.crashing import Moment
 from tests.journeys.killed import Story, audit, tap_old_cards
@@ -61,6 +64,8 @@ class _Play:
     async def all(self) -> None:
         """Set the scene, cut, cut again, come back, and try the old cards."""
         machine, plot = self.machine, self.plot
+        if plot.layout is not None:
+            await asyncio.to_thread(lay_out, machine.record_file, plot.layout)
         inside = plot.cut if isinstance(plot.cut, Moment) else None
         await machine.start(inside)
         acting = asyncio.create_task(self._act())
@@ -73,6 +78,7 @@ class _Play:
         if not acting.cancelled() and acting.exception() is not None:
             raise AssertionError(str(acting.exception()))
         machine.box.faults.clear()
+        _check_files(machine, self.story)
         for again in plot.again:
             await self._again(again)
         self.story.back.append(await machine.come_back())
@@ -220,7 +226,7 @@ class _Play:
         machine, story = self.machine, self.story
         what, query = {
             "/pause": ("paused entries", "SELECT 1 FROM halt WHERE key = 'pause'"),
-            "/alerts": ("%", "SELECT 1 FROM preference"),
+            "/alerts": ("%", "SELECT 1 FROM choice"),
         }[self.plot.words.split()[0]]
         lines = f"SELECT 1 FROM event WHERE who LIKE 'user %' AND what LIKE '{what}'"  # noqa: S608 - our own words
         stored = len(machine.rows(machine.record, query))
@@ -232,8 +238,20 @@ class _Play:
             story.wrongs.append("what was committed is gone")
 
 
+def lay_out(path: Path, version: int) -> None:
+    """Write an empty record as an older carrybot would have."""
+    path.parent.mkdir(mode=0o700)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, JOURNAL, JOURNAL.migrations()[:version])
+    path.chmod(0o600)
+
+
 def _check_files(machine: Machine, story: Story) -> None:
-    """Check that the record is whole and its layout complete."""
+    """Check that the record is whole, and its layout the old one or the new one."""
+    versions = machine.rows(machine.record, "PRAGMA user_version")
+    newest = len(JOURNAL.migrations())
+    if any(row["user_version"] not in {0, 1, newest} for row in versions):
+        story.wrongs.append(f"half a migration: {versions}")
     for query in ("PRAGMA quick_check", "PRAGMA foreign_key_check"):
         rows: list[dict[str, Any]] = machine.rows(machine.record, query)
         if rows not in ([], [{"quick_check": "ok"}]):

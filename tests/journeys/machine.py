@@ -357,6 +357,11 @@ class Machine:
 
     # --- the files --------------------------------------------------------------------
 
+    @property
+    def record_file(self) -> Path:
+        """Return the bot's own record."""
+        return self.folder / "data" / self.record
+
     def rows(self, file: str, query: str) -> list[dict[str, Any]]:
         """Return rows of a database that another process writes."""
         path = self.folder / "data" / file

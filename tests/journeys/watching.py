@@ -45,7 +45,7 @@ def watch(fate: Fate, *, is_live: bool) -> None:
         (Journal, "set_halt"): lambda halt, *_: f"halt {_kind(halt.key)}",
         (Journal, "clear_halt"): lambda _, key, *__: f"lift {_kind(key)}",
         (Journal, "book_payments"): lambda *_: "payments",
-        (SqlitePreferences, "save_preferences"): lambda *_: "choices",
+        (SqlitePreferences, "save_choice"): lambda *_: "choice",
         (SqlitePaperLedger, "save_paper"): _books,
         (SqliteOutbox, "sent"): lambda *_: "message told",
     }
