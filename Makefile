@@ -4,9 +4,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SOAK_SCHEDULES ?= 20000
+HITS ?= 10
+KILLS ?= 500
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench lock fix picture soak faults
+.PHONY: help demo run test check bench lock fix picture soak faults kills
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -47,8 +49,10 @@ fix: $(VENV)/ready-dev ## format and apply safe fixes
 bench: $(VENV)/ready-dev ## ratios, measured in one run
 	$(BIN)/python -m tests.campaigns.bench
 
-soak: faults $(VENV)/ready-dev ## faults, and kill -9 at every write of a trade and at chance moments (SHARE=8 KILLS=10: less)
-	$(BIN)/python -m pytest -m campaign -s tests/campaigns/kill.py
+soak: faults kills ## faults and kills at full size
+
+kills: $(VENV)/ready-dev ## kill -9 at every crash point of the protocol (HITS=5 KILLS=200: less)
+	HITS=$(HITS) KILLS=$(KILLS) $(BIN)/python -m tests.campaigns.kill
 
 faults: $(VENV)/ready-dev ## every fault at every order, and random worlds (SOAK_SCHEDULES=2000: less)
 	$(BIN)/python -m tests.campaigns.soak $(SOAK_SCHEDULES)

@@ -18,6 +18,7 @@ from core.execution.world import GO
 if TYPE_CHECKING:
     from core.execution.sizing import Docket
     from core.execution.world import World
+    from core.model.trade import Trade
     from core.orders.desk import Draft
 
 PICK_UP_WITHIN = timedelta(seconds=5)
@@ -51,7 +52,8 @@ async def preflight(world: World, docket: Docket, *, at_start: bool) -> timedelt
     age = world.clock.now() - docket.trade.created_at
     checked: Draft | Refused
     if at_start:
-        checked = Refused("restarted", RESTARTED, is_market=True)
+        why = f"{RESTARTED}; {_leverage_in_doubt(docket.trade)}"
+        checked = Refused("restarted", why, is_market=True)
     elif age > PREFLIGHT_WITHIN:
         checked = Refused("slow", "the checks took too long", is_market=True)
     else:
@@ -67,6 +69,13 @@ async def preflight(world: World, docket: Docket, *, at_start: bool) -> timedelt
             tell=world.follow(docket, "leg1"),
         )
     return GO
+
+
+def _leverage_in_doubt(trade: Trade) -> str:
+    """Say what the checks may have changed at the venues before they were cut off."""
+    one, two = (leg.instrument.venue_id for leg in trade.legs)
+    leverage = int(trade.leverage)
+    return f"the leverage on {one} and {two} may be set to {leverage}x already"
 
 
 async def leg1(world: World, docket: Docket) -> timedelta:

@@ -195,7 +195,8 @@ def _check_legs(
     first, second = (held.get(venue, Decimal(0)) for venue in venues)
     story.state, story.held = trade["state"], (first, second)
     is_told = any("NOT HEDGED" in one.text for one in machine.cards())
-    if first + second and not is_told:
+    lots = [Decimal(leg["instrument"]["lot_base"]) for leg in legs]
+    if abs(first + second) >= max(lots) and not is_told:
         story.wrongs.append(f"an imbalance nobody was told of: {first} {second}")
         story.naked += 1
     if trade["state"] in {"closed", "aborted"} and (first or second):

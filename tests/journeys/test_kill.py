@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.journeys.crashing import AFTER, BEFORE, Moment
+from tests.campaigns.kill_plots import Plot, Seen, Spoil
+from tests.campaigns.kill_story import play
+from tests.journeys.crashing import AFTER, BEFORE, HALF, INSIDE, Moment
 from tests.journeys.killed import (
     Story,
     audit,
@@ -19,7 +21,7 @@ from tests.journeys.killed import (
     tell_stories,
     tell_story,
 )
-from tests.journeys.machine import KILLED, PAPER_BASE, open_machine
+from tests.journeys.machine import KILLED, PAPER_BASE, Pair, open_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,8 +61,8 @@ ENDS: Mapping[str, Mapping[Moment, str]] = {
     },
 }
 """Where each kill leaves the pair once the bot is back."""
-OF_A_START = "migration", "old quotes", "halt ", "lift "
-"""Writes of every start; the campaign cuts into them."""
+OF_A_START = "migration", "old quotes", "halt ", "lift ", "look "
+"""What every start writes, and looks for orders; the campaign cuts into them."""
 
 
 @pytest.fixture(autouse=True)
@@ -155,6 +157,33 @@ async def test_the_audit_misses_nothing(tmp_path: Path) -> None:
     assert "an imbalance nobody was told of" in wrongs
     assert "believes [Decimal('0'), Decimal('0')]" in wrongs
     assert "never told: leg1" in wrongs
+
+
+LIVE = {
+    "C10: half of leg 1 is filled, the reply never comes": Plot(
+        "C10",
+        Seen("@entry"),
+        "open",
+        (Spoil("@entry", "partial", param={"share": "0.5", "reply": "timeout"}),),
+    ),
+    "C15: leg 2's request is half on the wire": Plot(
+        "C15", Moment("request of entry 2", HALF), "aborted"
+    ),
+    "C12: inside the commit of leg 1's answer": Plot(
+        "C12", Moment("answer of entry 1", INSIDE), "open"
+    ),
+}
+
+
+@pytest.mark.parametrize("plot", LIVE.values(), ids=LIVE)
+async def test_a_kill_with_orders_at_venues_leaves_level_legs(
+    tmp_path: Path, plot: Plot
+) -> None:
+    """The same with real adapters: what happened is asked of the venues."""
+    story = await play(plot, Pair("binance", "extended"), tmp_path)
+
+    assert story.wrongs == []
+    assert story.kills == 1
 
 
 async def test_a_bot_killed_while_it_repairs_repairs_again(tmp_path: Path) -> None:

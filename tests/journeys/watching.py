@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import storage.database
 import storage.schema
 from core.model.intent import IntentState
+from core.venues.paper import PaperVenue
 from storage.database import Database
 from storage.journal import Journal
 from storage.outbox import SqliteOutbox
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     Namer = Callable[..., str | None]
 
 T = TypeVar("T")
+LOOK = "look for an order"
 _DOOMED: ContextVar[str] = ContextVar("doomed", default="")
 """Where in its transaction the write of this task kills the process."""
 _REQUEST: ContextVar[_Request | None] = ContextVar("request", default=None)
@@ -51,6 +53,7 @@ def watch(fate: Fate, *, is_live: bool) -> None:
     }
     for (kind, method), name in names.items():
         setattr(kind, method, _watched(getattr(kind, method), name, fate))
+    PaperVenue.find = _seen_looking(PaperVenue.find, fate)  # type: ignore[method-assign]
     Database.write = _mortal(fate)  # type: ignore[assignment,method-assign]
     storage.schema.statements = _step_by_step(fate)  # type: ignore[assignment]
     if is_live:
@@ -142,6 +145,20 @@ def _books(venue_id: str, rows: Mapping[str, str | None]) -> str | None:
     return f"{venue_id} fill" if any(key.startswith("fill:") for key in rows) else None
 
 
+def _seen_looking(
+    find: Callable[..., Awaitable[Any]], fate: Fate
+) -> Callable[..., Awaitable[Any]]:
+    """Return a look-up of an order that is noted when it is over."""
+
+    async def watched(self: object, *given: object) -> object:
+        try:
+            return await find(self, *given)
+        finally:
+            fate.note(LOOK, AFTER)
+
+    return watched
+
+
 # --- orders ---------------------------------------------------------------------------
 
 
@@ -202,6 +219,7 @@ def _watch_orders(fate: Fate) -> None:
         if request.write(bytes(data)) and fate.is_the_one(request.words, SENT):
             die()
 
+    LiveVenue.find = _seen_looking(LiveVenue.find, fate)  # type: ignore[method-assign]
     LiveVenue.submit = watched  # type: ignore[method-assign]
     transport.write = write
 

@@ -59,6 +59,8 @@ async def test_an_entry_found_before_its_first_order_is_not_started(
     assert not stage.orders_made
     (alert,) = stage.alerts(AlertKind.NOT_OPENED)
     assert "restarted" in alert.facts["reason"]
+    is_told = "the leverage on" in alert.facts["reason"]
+    assert is_told is (state is TradeState.PREFLIGHT)  # the checks set it
 
 
 async def test_a_close_found_before_its_first_order_goes_back_to_open() -> None:
