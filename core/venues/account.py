@@ -254,12 +254,12 @@ class LiveVenue:
             return await self._dialect.positions()
 
     async def balance(self) -> Balance:
-        """Read equity and free margin.
+        """Read equity and free margin, which every quote and entry hangs on.
 
         Raises:
             VenueError: no answer.
         """
-        async with self._guarded():
+        async with self._guarded(Urgency.LOOKUP):
             return await self._dialect.balance()
 
     async def payments(self, since: datetime) -> tuple[Payment, ...]:
@@ -274,12 +274,12 @@ class LiveVenue:
             return tuple(sorted(after, key=lambda paid: (paid.pay_at, paid.symbol)))
 
     async def set_leverage(self, instrument: Instrument, leverage: int) -> None:
-        """Set cross margin and the leverage of one symbol.
+        """Set cross margin and the leverage of one symbol, as its next order needs it.
 
         Raises:
             VenueError: refused or no answer.
         """
-        async with self._guarded():
+        async with self._guarded(Urgency.LOOKUP):
             await self._dialect.set_leverage(instrument, leverage)
 
     # --- before trading ---------------------------------------------------------------

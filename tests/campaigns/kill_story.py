@@ -44,8 +44,8 @@ async def play(plot: Plot, pair: Pair, folder: Path) -> Story:
             machine.hold_every = HOLD_EVERY
         try:
             await _Play(plot, machine, story).all()
-        except AssertionError as error:
-            story.wrongs.append(str(error)[:1500])
+        except* AssertionError as errors:
+            story.wrongs += [str(each)[:1500] for each in errors.exceptions]
         audit(machine, story, may_repeat=bool(NOT_ONCE & set(plot.points.split())))
         _check_files(machine, story)
         _check_payments(machine, story)
@@ -68,15 +68,9 @@ class _Play:
             await asyncio.to_thread(lay_out, machine.record_file, plot.layout)
         inside = plot.cut if isinstance(plot.cut, Moment) else None
         await machine.start(inside)
-        acting = asyncio.create_task(self._act())
-        try:
-            await self._cut(plot.cut, plot.by)
-        finally:
-            if self.machine.lives:
-                acting.cancel()
-            await asyncio.gather(acting, return_exceptions=True)
-        if not acting.cancelled() and acting.exception() is not None:
-            raise AssertionError(str(acting.exception()))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._act())
+            group.create_task(self._cut(plot.cut, plot.by))
         machine.box.faults.clear()
         _check_files(machine, self.story)
         for again in plot.again:

@@ -321,14 +321,15 @@ class Machine:
     # --- the person -------------------------------------------------------------------
 
     async def ready(self) -> None:
-        """Wait until the bot has looked at the market and nothing is under way."""
-        await self.until(
-            lambda: (
-                ("profitable opportunities" in self.log and self.is_at_rest())
-                or not self.lives
-            ),
-            "it never gets ready",
-        )
+        """Wait until the bot offers entries and nothing is under way."""
+
+        def is_ready() -> bool:
+            log = self.log
+            has_looked = "profitable opportunities" in log
+            is_sure = log.count(" state=proven ") >= len(VENUES)
+            return has_looked and is_sure and self.is_at_rest()
+
+        await self.until(lambda: is_ready() or not self.lives, "it never gets ready")
 
     async def quote(self, command: str, answer: str) -> ChatMessage | None:
         """Ask a ready bot for a quote; None if it died over it."""

@@ -53,7 +53,7 @@ def watch(fate: Fate, *, is_live: bool) -> None:
     }
     for (kind, method), name in names.items():
         setattr(kind, method, _watched(getattr(kind, method), name, fate))
-    PaperVenue.find = _seen_looking(PaperVenue.find, fate)  # type: ignore[method-assign]
+    PaperVenue.find = _seen_looking(PaperVenue.find, fate)  # type: ignore[assignment,method-assign]
     Database.write = _mortal(fate)  # type: ignore[assignment,method-assign]
     storage.schema.statements = _step_by_step(fate)  # type: ignore[assignment]
     if is_live:
@@ -219,7 +219,7 @@ def _watch_orders(fate: Fate) -> None:
         if request.write(bytes(data)) and fate.is_the_one(request.words, SENT):
             die()
 
-    LiveVenue.find = _seen_looking(LiveVenue.find, fate)  # type: ignore[method-assign]
+    LiveVenue.find = _seen_looking(LiveVenue.find, fate)  # type: ignore[assignment,method-assign]
     LiveVenue.submit = watched  # type: ignore[method-assign]
     transport.write = write
 

@@ -183,3 +183,19 @@ async def test_positions_and_books_for_orders_may_use_the_kept_share(
 
         assert book.instrument == instrument
         assert house.reader.for_orders.venue_id == "lighter"
+
+
+async def test_what_an_entry_asks_for_may_use_the_kept_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Scans may use up what is theirs; a person who wants to open a pair gets it."""
+    async with sandboxed("lighter", monkeypatch) as (house, box):
+        del box
+        instrument = house.instrument()
+        with urgent(Urgency.ORDER):
+            await house.reader.budget.take(40)
+
+        balance = await house.account.balance()
+        await house.account.set_leverage(instrument, 2)
+
+        assert balance.free_usd == 5000
