@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from core.execution import Execution
     from core.model.control import Halt
+    from core.model.history import SpreadStats
     from core.model.instrument import Instrument
     from core.model.plan import AdoptedLeg, PlanBody, PlanLeg
     from core.model.units import Base, ChatId, MessageId, UserId
@@ -66,6 +67,8 @@ class Quote:
     expires_at: datetime
     passed_over: tuple[tuple[Base, str], ...] = ()
     """What "Enter best" skipped before this one, and why."""
+    past: SpreadStats | None = None
+    """How the spread of an opening has been, as far as it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from core.economics import blended_net_usd
 from core.errors import (
     AlreadyHeldError,
     CoolingDownError,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from decimal import Decimal
 
+    from core.appraisal import Past
     from core.claims import Claims, Person, Quote
     from core.fees import Fees
     from core.limits import Limits
@@ -108,6 +110,7 @@ class QuoteParts:
     trades: Trades
     limits: Limits
     fees: Fees
+    past: Past
     clock: Clock
     quoting: Quoting
 
@@ -138,7 +141,7 @@ class Quotes:
         pair = self._ranked(base) if venues is None else self._named(row, venues)
         await self._check_entry(pair, person)
         body = await self._price_open(pair, size_usd)
-        return await self._parts.claims.draft(body, person, self._parts.quoting.ttl)
+        return await self._draft_open(pair, body, person)
 
     async def best(self, *, size_usd: Decimal | None, person: Person) -> Quote:
         """Price the first pair of the ranking that fits and store it as a draft.
@@ -166,17 +169,10 @@ class Quotes:
                 break
             if why is None:
                 reads += 1
-                try:
-                    await self._check_entry(pair, person)
-                    body = await self._price_open(pair, size_usd)
-                    self._check_net(pair, body)
-                except CoreError as error:
-                    why = str(error)
-                else:
-                    quote = await self._parts.claims.draft(
-                        body, person, self._parts.quoting.ttl
-                    )
-                    return replace(quote, passed_over=tuple(passed))
+                found = await self._try_open(pair, size_usd, person)
+                if not isinstance(found, str):
+                    return replace(found, passed_over=tuple(passed))
+                why = found
             passed.append((pair.base, why))
         raise NothingFitsError(tuple(passed))
 
@@ -297,7 +293,7 @@ class Quotes:
             self._parts.fees.learn((long, short)),
         )
         quoting = self._parts.quoting
-        return build_open_plan(
+        body = build_open_plan(
             pair,
             books,
             tariff=Tariff(self._parts.rules, self._parts.fees.of_pair(long, short)),
@@ -310,13 +306,35 @@ class Quotes:
                 others=OTHER_HOLDS,
             ),
         )
+        if body.estimate is None:
+            return body
+        past = self._parts.past(pair.long, pair.short)
+        blended = blended_net_usd(body.estimate, past)
+        estimate = replace(body.estimate, blended_net_usd=blended)
+        priced = replace(pair, estimate=estimate)
+        refusal = net_refusal(priced, self._parts.scanner.gates)
+        why = None if refusal is None else refusal.detail
+        return replace(body, estimate=estimate, refusal=why)
 
-    def _check_net(self, pair: Opportunity, body: OpenPlan) -> None:
-        """Refuse what no longer brings enough at the books of this moment."""
-        now = replace(pair, estimate=body.estimate)
-        refusal = net_refusal(now, self._parts.scanner.gates)
-        if refusal is not None:
-            raise NoPairError(pair.base, refusal.detail)
+    async def _try_open(
+        self, pair: Opportunity, size_usd: Decimal | None, person: Person
+    ) -> Quote | str:
+        """Return a quote of a pair that earns its costs, or why there is none."""
+        try:
+            await self._check_entry(pair, person)
+            body = await self._price_open(pair, size_usd)
+        except CoreError as error:
+            return str(error)
+        if body.refusal is not None:  # the books may have moved since the scan
+            return body.refusal
+        return await self._draft_open(pair, body, person)
+
+    async def _draft_open(
+        self, pair: Opportunity, body: OpenPlan, person: Person
+    ) -> Quote:
+        ttl = self._parts.quoting.ttl
+        quote = await self._parts.claims.draft(body, person, ttl)
+        return replace(quote, past=self._parts.past(pair.long, pair.short))
 
     def _too_dear(
         self,

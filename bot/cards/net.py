@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 NET_CELLS = 5
 EVEN_CELLS = 3
 _WHO = {
-    FeeSource.ACCOUNT: "by your account",
-    FeeSource.CATALOG: "by the venues' base tier",
-    FeeSource.MIXED: "by your account and a base tier",
+    FeeSource.ACCOUNT: "your tier",
+    FeeSource.CATALOG: "base tier",
+    FeeSource.MIXED: "one leg your tier",
 }
 
 
@@ -142,6 +142,20 @@ def margin_line(found: NetEstimate) -> str:
     earned = numbers.share(found.return_on_margin)
     net_apr = numbers.apr(found.net_apr)
     return f"Locks {locked} · {earned} on it · {net_apr} a year net of costs"
+
+
+def result_lines(found: NetEstimate | None) -> str:
+    """Return what is left after several holds; said too if it cannot be told."""
+    if found is None:
+        return "Net unknown: a venue does not say when it pays next"
+    return lines(outlook_line(found), blended_line(found))
+
+
+def time_lines(found: NetEstimate | None, look: Look) -> str:
+    """Return when the cost is earned, and what is locked until then."""
+    if found is None:
+        return ""
+    return lines(even_line(found, look), margin_line(found))
 
 
 def refusal_line(one: Opportunity, look: Look) -> str:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bot.callbacks import Tap, Verb
-from bot.cards import numbers
+from bot.cards import net, numbers
 from bot.cards.adopt import adopt_card
 from bot.cards.card import Button, Card, Style
+from bot.cards.history import past_line
 from bot.cards.layout import lines, rows_of, text
 from bot.cards.legs import leg_table, unit_words
 from core.model.plan import AdoptPlan, OpenPlan
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from bot.cards.look import Look
     from bot.cards.shown import QuoteRequest
+    from core.model.history import SpreadStats
     from core.model.plan import ClosePlan, PlanBody, PlanLeg
     from core.model.units import Nonce, PlanId
 
@@ -43,6 +45,8 @@ class Offer:
     """What "Enter best" skipped, and why."""
     note: str = ""
     """What changed since the person looked."""
+    past: SpreadStats | None = None
+    """How the spread has been."""
 
 
 def plan_card(offer: Offer, look: Look) -> Card:
@@ -105,8 +109,12 @@ def _open_text(offer: Offer, body: OpenPlan, look: Look) -> str:
         f"⚡ Open {text(body.base)}? {size} per leg · {look.badge}",
         text(offer.note),
         _open_legs(body, look),
+        f"⚠️ Pays only gross: {look.reason(body.refusal)}" if body.refusal else "",
+        net.result_lines(body.estimate),
         _funding(body, look),
         _cost(body),
+        net.time_lines(body.estimate, look),
+        past_line(offer.past, look),
         _units(body, look),
         "⚠️ 24 h volume of one side is unknown" if body.has_unknown_volume else "",
         _open_bounds(body, look),
@@ -129,8 +137,10 @@ def _open_legs(body: OpenPlan, look: Look) -> str:
             ),
             ("leverage", _leverage(body), _leverage(body)),
             (look.per, _rate(long, look), _rate(short, look)),
-            ("pays in", _due(long, look), _due(short, look)),
+            ("pays in", _due_each(long, look), _due_each(short, look)),
+            ("liq", *_distances(body)),
             ("free then", _free_then(long, body), _free_then(short, body)),
+            ("data age", _ages(long, look), _ages(short, look)),
         ]
     )
 
@@ -162,6 +172,29 @@ def _due(leg: PlanLeg, look: Look) -> str:
     return numbers.countdown(leg.next_funding_at - look.now)
 
 
+def _due_each(leg: PlanLeg, look: Look) -> str:
+    """Return when the next payment comes and how often: 12m /1h."""
+    every = numbers.hours_cell(leg.rate)
+    return f"{_due(leg, look)} /{every}h"
+
+
+def _distances(body: OpenPlan) -> tuple[str, str]:
+    found = body.estimate
+    if found is None:
+        return numbers.UNKNOWN, numbers.UNKNOWN
+    return (
+        net.distance_cell(found.long.liquidation_distance, 1),
+        net.distance_cell(found.short.liquidation_distance, -1),
+    )
+
+
+def _ages(leg: PlanLeg, look: Look) -> str:
+    """Return the ages of the rate and of the book, as they are now."""
+    rate_at = leg.rate_at
+    rate = None if rate_at is None else look.now - rate_at
+    return f"{numbers.countdown(rate)}, {numbers.countdown(look.now - leg.book_at)}"
+
+
 def _free_then(leg: PlanLeg, body: OpenPlan) -> str:
     """Free margin left after the entry and its fee; never a guess."""
     if leg.free_usd is None:
@@ -179,6 +212,8 @@ def _funding(body: OpenPlan, look: Look) -> str:
 
 
 def _cost(body: OpenPlan) -> str:
+    if body.estimate is not None:
+        return net.cost_line(body.estimate)
     total = numbers.usd(-body.cost_usd, is_signed=True)
     fees, book = numbers.usd(body.fees_usd), numbers.usd(body.basis_usd)
     return f"Cost {total} in+out (fees {fees}, book {book})"
@@ -227,7 +262,10 @@ def _validity(offer: Offer, body: OpenPlan | ClosePlan, look: Look) -> str:
     book_at = min(body.first.book_at, body.second.book_at)
     age = numbers.duration_text(look.now - book_at)
     until = numbers.moment(offer.expires_at, "T")
-    return f"Valid until {until} ({ttl}) · books {age} old"
+    ages = f"books {age} old"
+    if isinstance(body, OpenPlan):
+        ages = "data age: rate, book"
+    return f"Valid until {until} ({ttl}) · {ages}"
 
 
 def _passed_over(offer: Offer, look: Look) -> str:

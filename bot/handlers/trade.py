@@ -191,6 +191,7 @@ def _offer(desk: Desk, found: Quote, request: QuoteRequest, look: Look) -> plan.
         sizes_usd=plan.size_choices(desk.engine.effective().size_usd),
         passed_over=found.passed_over,
         note=note,
+        past=found.past,
     )
 
 

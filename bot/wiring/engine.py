@@ -244,6 +244,7 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
             trades=journal,
             limits=limits,
             fees=fees,
+            past=history.stats,
             clock=clock,
             quoting=quoting,
         )

@@ -95,6 +95,8 @@ class OpenPlan:
     has_unknown_volume: bool = False
     estimate: NetEstimate | None = None
     """What the usual hold, and a shorter and a longer one, are expected to bring."""
+    refusal: str | None = None
+    """Why it pays only gross, in plain words; None if it earns enough."""
 
     @property
     def long(self) -> PlanLeg:

@@ -54,6 +54,7 @@ from core.model.units import (
 from core.model.venue import Acknowledgement, ClientIdFormat, VenueRules
 from core.model.why import Explanation, PairVerdict, VenueVerdict
 from core.preferences import PreferenceBook
+from tests.fakes.estimates import estimate
 from tests.fakes.ledger import ScriptedBooks, closed_entry, open_entry
 from tests.fakes.memory import FakePreferences
 from tests.fakes.objects import ALL_VENUES, BINANCE, HYPERLIQUID, LIGHTER, snapshot
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 
     from core.bookkeeping import Bookkeeper
     from core.model.alert import Alarm
+    from core.model.estimate import NetEstimate
     from core.model.exit import Timers
     from core.model.history import SpreadStats
     from core.model.market import FundingSnapshot
@@ -221,6 +223,7 @@ def plan_leg(one: FundingSnapshot, side: LegSide, quantity: Decimal) -> PlanLeg:
         taker_fee=Decimal("0.0005"),
         free_usd=Decimal(5000),
         book_at=START,
+        rate_at=START - timedelta(seconds=40),
     )
 
 
@@ -238,6 +241,18 @@ def open_plan(found: Opportunity, size_usd: Decimal = Decimal(500)) -> OpenPlan:
         basis_usd=Decimal("0.05"),
         bounds=BOUNDS,
         has_unknown_volume=found.has_unknown_volume,
+        estimate=estimate_of(found),
+    )
+
+
+def estimate_of(found: Opportunity) -> NetEstimate:
+    """Return an estimate of this pair: +0.51 USD after 24 h."""
+    whole = estimate()
+    long, short = found.long.instrument.venue_id, found.short.instrument.venue_id
+    return replace(
+        whole,
+        long=replace(whole.long, venue_id=long),
+        short=replace(whole.short, venue_id=short),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,7 +26,7 @@ def reasons(house: House, base: str) -> set[SkipReason]:
     return {skip.reason for skip in house.ranking.skips if skip.base == base}
 
 
-GROSS = {
+GROSS: dict[str, Any] = {
     "net_top_k": 0,
     "min_net": -1,
     "max_break_even_h": 8760,

@@ -351,13 +351,19 @@ def test_a_confirm_card_can_be_checked_by_hand() -> None:
         "value         $500.00     $500.00",
         "leverage           3x          3x",
         "%/8h                0       +.080",
-        "pays in           59m         59m",
+        "pays in       59m /8h     59m /1h",
+        "liq              -31%        +31%",
         "free then      $4,833      $4,833",
+        "data age     58s, 18s    58s, 18s",
+        f"Net after 8 h {MINUS}$0.53 · 24 h +$0.51 · 72 h +$3.63",
         "Funding +0.080%/8h · 88% APR · +$0.40 per 8 h, gross",
-        f"Cost {MINUS}$1.05 in+out (fees $1.00, book $0.05)",
+        f"Cost {MINUS}$1.05 in+out (fees $1.00 base tier, book $0.05 in, $0 out)",
+        "Even after 19 h 30 · by the clock 18 h 10 (5 HL payments)",
+        "Locks $400.00 · 0.13% on it · 37% a year net of costs",
+        "No history of this pair yet",
         "Settled in USDT on BN and USDC on HL, both counted as $",
         "Refuses: funding < 0.048%/8h, cost > $1.25, slip > 0.1% HL / 0.15% BN",
-        "Valid until 21:52:58 UTC (45 s) · books 18 s old",
+        "Valid until 21:52:58 UTC (45 s) · data age: rate, book",
     ]
     assert _labels(card)[:2] == [f"✅ Open $500 {TIMES} 2", "✖ Cancel"]
 
