@@ -42,9 +42,8 @@ def unsqueeze(body: bytes, count: int, title: str) -> list[list[int]]:
     if rest or size % _BYTES:
         message = f"stored {title} is damaged: {len(raw)} bytes in {count} columns"
         raise StorageError(message)
-    return [_numbers(raw[at : at + size]) for at in range(0, len(raw), size or 1)] or [
-        [] for _ in range(count)
-    ]
+    parts = (raw[place * size : (place + 1) * size] for place in range(count))
+    return [_numbers(each) for each in parts]
 
 
 def _planes(numbers: Sequence[int]) -> bytes:

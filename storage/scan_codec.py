@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
+from operator import add, sub
 from typing import TYPE_CHECKING, Final
 
 from core.errors import StorageError
@@ -50,8 +51,12 @@ class PackedScan:
     body: bytes
 
 
-Slot = list[int]
-"""One contract's numbers, in the order of the columns."""
+Columns = list[list[int]]
+"""One list per column, each with a number for every contract seen since the key.
+
+Plain lists of whole numbers: thousands of small objects a minute would have the
+interpreter tidy up at length, and everybody would wait for it.
+"""
 Noted = tuple[int, FundingSnapshot, SkipReason | None]
 """A contract's number, what it showed, and what kept it out if no snapshot shows it."""
 
@@ -61,32 +66,29 @@ class ScanPacker:
 
     def __init__(self) -> None:
         self._slots: dict[int, int] = {}
-        self._last: list[Slot] = []
+        self._last: Columns = [[] for _ in range(_COLUMNS)]
         self._reasons: list[str] = []
 
     def reset(self) -> None:
         """Make the next row a key: the last one is not there to build on."""
-        self._slots, self._last, self._reasons = {}, [], []
+        self._slots, self._reasons = {}, []
+        self._last = [[] for _ in range(_COLUMNS)]
 
     def pack(
         self, at: datetime, noted: Sequence[Noted], coins: Stablecoins = UNMEASURED
     ) -> PackedScan:
         """Return the next row."""
-        is_key, known = not self._slots, len(self._last)
+        is_key, known = not self._slots, len(self._slots)
         new = [number for number, _, _ in noted if number not in self._slots]
         self._slots.update(zip(new, range(known, known + len(new)), strict=True))
-        before = self._last + [[0] * _COLUMNS for _ in new]
-        now = [[0, *slot[1:]] for slot in before]
+        before = [[*column, *([0] * len(new))] for column in self._last]
+        now = [[0] * len(self._slots), *(column.copy() for column in before[1:])]
         texts: dict[str, str] = {}
         for number, snapshot, refused in noted:
             slot = self._slots[number]
-            now[slot] = _slot(at, snapshot, before[slot], is_new=slot >= known)
-            now[slot][_REFUSED] = self._reason(refused)
-            _keep_apart(texts, slot, now[slot], snapshot)
-        moved = [
-            [new - old for new, old in zip(*both, strict=True)]
-            for both in zip(now, before, strict=True)
-        ]
+            _write(now, slot, at, snapshot, is_new=slot >= known)
+            now[_REFUSED][slot] = self._reason(refused)
+            _keep_apart(texts, now, slot, snapshot)
         self._last = now
         price = coins.usdt_in_usdc
         named = {
@@ -96,8 +98,8 @@ class ScanPacker:
             "usdt": None if price is None else [str(price), coins.tokens],
         }
         head = json.dumps(named).encode()
-        body = squeeze(zip(*moved, strict=True)) if moved else b""
-        return PackedScan(is_key, _HEAD.pack(len(head)) + head + body)
+        moved = (list(map(sub, *both)) for both in zip(now, before, strict=True))
+        return PackedScan(is_key, _HEAD.pack(len(head)) + head + squeeze(moved))
 
     def _reason(self, refused: SkipReason | None) -> int:
         """Return the place of a reason among those named so far; 0 is none."""
@@ -114,7 +116,7 @@ class ScanUnpacker:
     def __init__(self, contracts: Mapping[int, Instrument]) -> None:
         self._contracts = contracts
         self._numbers: list[int] = []
-        self._last: list[Slot] = []
+        self._last: Columns = []
         self._texts: dict[str, str] = {}
         self._reasons: list[SkipReason] = []
         self.stablecoins = UNMEASURED
@@ -127,25 +129,25 @@ class ScanUnpacker:
             StorageError: it is damaged, or no key came before it.
         """
         if packed.is_key:
-            self._numbers, self._last = [], []
-        elif not self._numbers:
+            self._numbers, self._last = [], [[] for _ in range(_COLUMNS)]
+        elif not self._last:
             message = "stored scan is damaged: its key is missing"
             raise StorageError(message)
         (size,) = _HEAD.unpack_from(packed.body)
         head = json.loads(packed.body[_HEAD.size : _HEAD.size + size])
-        body = packed.body[_HEAD.size + size :]
+        moved = unsqueeze(packed.body[_HEAD.size + size :], _COLUMNS, "scan")
         self._texts = head["texts"]
         self._reasons = [SkipReason(each) for each in head["reasons"]]
         self.stablecoins = _coins(head["usdt"])
-        self._numbers += head["new"]
-        before = self._last + [[0] * _COLUMNS for _ in head["new"]]
-        if not before:
-            return
-        moved = zip(*unsqueeze(body, _COLUMNS, "scan"), strict=True)
+        new: list[int] = head["new"]
+        self._numbers += new
         self._last = [
-            [old + change for old, change in zip(*both, strict=True)]
-            for both in zip(before, moved, strict=True)
+            list(map(add, [*column, *([0] * len(new))], changes))
+            for column, changes in zip(self._last, moved, strict=True)
         ]
+        if len(self._last[0]) != len(self._numbers):
+            message = "stored scan is damaged: its contracts are not its numbers"
+            raise StorageError(message)
 
     def noted(self, at: datetime) -> Iterator[Noted]:
         """Yield what the row taken in last says.
@@ -153,45 +155,43 @@ class ScanUnpacker:
         Raises:
             StorageError: it names a contract that nobody knows.
         """
-        for slot, (number, row) in enumerate(
-            zip(self._numbers, self._last, strict=True)
-        ):
-            if not row[_PRESENT]:
+        for slot, number in enumerate(self._numbers):
+            if not self._last[_PRESENT][slot]:
                 continue
             contract = self._contracts.get(number)
             if contract is None:
                 message = f"stored scan is damaged: contract {number} is not known"
                 raise StorageError(message)
-            refused = row[_REFUSED]
+            refused = self._last[_REFUSED][slot]
             reason = self._reasons[refused - 1] if refused else None
-            yield number, self._snapshot(at, contract, slot, row), reason
+            yield number, self._snapshot(at, contract, slot), reason
 
     def _snapshot(
-        self, at: datetime, contract: Instrument, slot: int, row: Slot
+        self, at: datetime, contract: Instrument, slot: int
     ) -> FundingSnapshot:
-        due = row[_NEXT]
-        rate = self._number(slot, row, _RATE)
+        now, due = self._last, self._last[_NEXT][slot]
+        rate = self._number(slot, _RATE)
         return FundingSnapshot(
             instrument=contract,
             rate=FundingRate(
                 per_interval=Decimal(0) if rate is None else rate,
-                interval=_duration(row[_EVERY]),
-                payment_interval=_duration(row[_PAYS]),
+                interval=_duration(now[_EVERY][slot]),
+                payment_interval=_duration(now[_PAYS][slot]),
             ),
             next_funding_at=None if due == _NONE else from_ms(due),
-            mark_price=self._number(slot, row, _PRICE),
+            mark_price=self._number(slot, _PRICE),
             index_price=None,
-            volume_24h_usd=self._number(slot, row, _VOLUME),
-            observed_at=at - _duration(row[_AGE]),
+            volume_24h_usd=self._number(slot, _VOLUME),
+            observed_at=at - _duration(now[_AGE][slot]),
         )
 
-    def _number(self, slot: int, row: Slot, column: int) -> Decimal | None:
-        exponent = row[column + 1]
+    def _number(self, slot: int, column: int) -> Decimal | None:
+        exponent = self._last[column + 1][slot]
         if exponent == _NOTHING:
             return None
         if exponent == _APART:
             return Decimal(self._texts[f"{slot}.{column}"])
-        return Decimal(row[column]).scaleb(exponent)
+        return Decimal(self._last[column][slot]).scaleb(exponent)
 
 
 def _coins(told: tuple[str, int] | None) -> Stablecoins:
@@ -201,31 +201,27 @@ def _coins(told: tuple[str, int] | None) -> Stablecoins:
 # --- one contract ---------------------------------------------------------------------
 
 
-def _slot(
-    at: datetime,
-    snapshot: FundingSnapshot,
-    before: Slot,
-    *,
-    is_new: bool,
-) -> Slot:
-    due, volume = snapshot.next_funding_at, snapshot.volume_24h_usd
-    rate, price = snapshot.rate, snapshot.mark_price
-    exponents = (None, None) if is_new else (before[_RATE_EXP], before[_PRICE_EXP])
-    return [
-        1,
-        *_mantissa(rate.per_interval, exponents[0]),
-        rate.interval // _SECOND,
-        rate.payment_interval // _SECOND,
-        _NONE if due is None else to_ms(due),
-        *((0, _NOTHING) if price is None else _mantissa(price, exponents[1])),
-        *((0, _NOTHING) if volume is None else _rounded_down(volume)),
-        (at - snapshot.observed_at) // _SECOND,
-        0,
-    ]
+def _write(
+    now: Columns, slot: int, at: datetime, snapshot: FundingSnapshot, *, is_new: bool
+) -> None:
+    """Write a contract's numbers over those of the row before."""
+    due, rate = snapshot.next_funding_at, snapshot.rate
+    now[_PRESENT][slot] = 1
+    now[_EVERY][slot] = rate.interval // _SECOND
+    now[_PAYS][slot] = rate.payment_interval // _SECOND
+    now[_NEXT][slot] = _NONE if due is None else to_ms(due)
+    now[_AGE][slot] = (at - snapshot.observed_at) // _SECOND
+    for column, number in ((_RATE, rate.per_interval), (_PRICE, snapshot.mark_price)):
+        last = None if is_new else now[column + 1][slot]
+        now[column][slot], now[column + 1][slot] = _mantissa(number, last)
+    volume = snapshot.volume_24h_usd
+    now[_VOLUME][slot], now[_VOLUME_EXP][slot] = _rounded_down(volume)
 
 
-def _mantissa(number: Decimal, exponent: int | None) -> tuple[int, int]:
+def _mantissa(number: Decimal | None, exponent: int | None) -> tuple[int, int]:
     """Return a number as whole units of a power of ten, the last one if it fits."""
+    if number is None:
+        return 0, _NOTHING
     if exponent is not None and exponent < _APART:
         whole = number.scaleb(-exponent)
         if whole == whole.to_integral_value() and abs(whole) < LARGEST:
@@ -239,16 +235,18 @@ def _mantissa(number: Decimal, exponent: int | None) -> tuple[int, int]:
 
 
 def _keep_apart(
-    texts: dict[str, str], slot: int, row: Slot, snapshot: FundingSnapshot
+    texts: dict[str, str], now: Columns, slot: int, snapshot: FundingSnapshot
 ) -> None:
-    if row[_RATE_EXP] == _APART:
+    if now[_RATE_EXP][slot] == _APART:
         texts[f"{slot}.{_RATE}"] = str(snapshot.rate.per_interval)
-    if row[_PRICE_EXP] == _APART:
+    if now[_PRICE_EXP][slot] == _APART:
         texts[f"{slot}.{_PRICE}"] = str(snapshot.mark_price)
 
 
-def _rounded_down(volume: Decimal) -> tuple[int, int]:
+def _rounded_down(volume: Decimal | None) -> tuple[int, int]:
     """Return whole dollars with four significant digits at most, and their exponent."""
+    if volume is None:
+        return 0, _NOTHING
     whole = int(volume)
     exponent = max(len(str(whole)) - _VOLUME_DIGITS, 0)
     return int(whole // 10**exponent), exponent

@@ -41,6 +41,8 @@ _HOUR_MS: Final = 3_600_000
 _DELETED_AT_ONCE: Final = 100
 """So many rows go within a few milliseconds."""
 _PRAGMAS: Final = (
+    # counts for a new file only: rows of some kilobytes waste half a page each
+    "page_size = 1024",
     "journal_mode = WAL",
     # a power cut may cost the last scans, never the file
     "synchronous = NORMAL",

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Final
 from core.history.statistics import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from core.model.history import SeriesKey
 
 _UNKNOWN: Final = -(2**63)
+_EMPTY: Final = array("q")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR: Final = timedelta(hours=1)
 
@@ -64,33 +65,34 @@ class Series:
 
     def known(self, key: SeriesKey, first: int, end: int) -> int:
         """Return how many hours of a contract are known, from first up to end."""
-        column, past = self._columns.get(key), self._past.get(key, {})
-        return sum(
-            self._at(column, hour) is not None or hour in past
-            for hour in range(first, end)
-        )
+        past, own = self._past.get(key, {}), self._own_of(key, first, end)
+        hours = zip(range(first, end), own, strict=True)
+        return sum(rate != _UNKNOWN or hour in past for hour, rate in hours)
 
     def spreads(
         self, long: SeriesKey, short: SeriesKey, first: int, end: int
-    ) -> Iterator[Sample]:
-        """Yield the spread of every hour known on both sides, from first up to end."""
-        columns = self._columns.get(long), self._columns.get(short)
+    ) -> list[Sample]:
+        """Return the spread of every hour known on both sides, from first up to end."""
+        sides = self._own_of(long, first, end), self._own_of(short, first, end)
         pasts = self._past.get(long, {}), self._past.get(short, {})
-        for hour in range(first, end):
-            paid = self._at(columns[0], hour)
-            received = self._at(columns[1], hour)
-            is_own = paid is not None and received is not None
-            paid = pasts[0].get(hour) if paid is None else paid
-            received = pasts[1].get(hour) if received is None else received
-            if paid is not None and received is not None:
-                yield Sample(hour, received - paid, is_own)
+        found = []
+        for hour, paid, received in zip(range(first, end), *sides, strict=True):
+            if paid != _UNKNOWN and received != _UNKNOWN:  # noqa: PLR1714 - no set: it is asked a million times
+                found.append(Sample(hour, received - paid, is_own=True))
+                continue
+            out = pasts[0].get(hour, _UNKNOWN) if paid == _UNKNOWN else paid
+            into = pasts[1].get(hour, _UNKNOWN) if received == _UNKNOWN else received
+            if _UNKNOWN not in {out, into}:
+                found.append(Sample(hour, into - out, is_own=False))
+        return found
 
-    def _at(self, column: int | None, hour: int) -> int | None:
-        line = self._own.get(hour)
-        if column is None or line is None or column >= len(line):
-            return None
-        rate = line[column]
-        return None if rate == _UNKNOWN else rate
+    def _own_of(self, key: SeriesKey, first: int, end: int) -> list[int]:
+        """Return a contract's own hours, `_UNKNOWN` where there is none."""
+        column, own = self._columns.get(key), self._own
+        if column is None:
+            return [_UNKNOWN] * (end - first)
+        lines = (own.get(hour, _EMPTY) for hour in range(first, end))
+        return [_UNKNOWN if column >= len(line) else line[column] for line in lines]
 
 
 class RunningHour:

@@ -36,7 +36,7 @@ HOURS_KEPT = timedelta(days=180)
 _DAY = timedelta(days=1)
 _AT_ONCE = 250
 """Rates taken in before others get their turn."""
-_PAIRS_AT_ONCE = 10
+_PAIRS_AT_ONCE = 5
 _INSTANT = timedelta(0)
 _BREATH = timedelta(milliseconds=50)
 _NOT_IN_SNAPSHOTS = frozenset({SkipReason.UNIT_SUSPECT})
@@ -96,7 +96,7 @@ class History:
         keys = key_of(long.instrument), key_of(short.instrument)
         if keys not in self._pasts:
             first = hour - WINDOW_HOURS
-            samples = tuple(self._series.spreads(*keys, first, hour))
+            samples = self._series.spreads(*keys, first, hour)
             self._pasts[keys] = past_of(samples)
         past, now = self._pasts[keys], short.rate.per_hour - long.rate.per_hour
         return None if past is None else past.seen_from(now, hour)

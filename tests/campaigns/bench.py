@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import aiohttp
 import orjson
@@ -29,7 +29,9 @@ from core.runtime import Nursery, SystemClock
 from core.scanner import Scanner
 from core.venues.markets import open_markets
 from sandbox.app import SandboxServer
+from tests.campaigns.bench_history import measure_history
 from tests.campaigns.bench_orders import measure_entries
+from tests.campaigns.stalls import StallMeter
 from tests.fakes.objects import ALL_VENUES
 from tests.fakes.stores import MemoryAvailability
 
@@ -76,34 +78,6 @@ class PretendVenues:
         """Stop."""
         self._pipe.send("stop")
         self._process.join(10)
-
-
-class StallMeter:
-    """Notes the longest time during which the event loop served nobody else."""
-
-    def __init__(self) -> None:
-        self.longest = 0.0
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        """Start to tick."""
-        self._task = asyncio.create_task(self._tick())
-        await asyncio.sleep(0.01)
-        self.longest = 0.0
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-
-    async def _tick(self) -> None:
-        step = 0.001
-        while True:
-            before = time.perf_counter()
-            await asyncio.sleep(step)
-            late = time.perf_counter() - before - step
-            self.longest = max(self.longest, late)
 
 
 async def timed(work: Callable[[], Awaitable[object]]) -> float:
@@ -271,12 +245,18 @@ async def _enter(url: str) -> None:
             print(line)
 
 
+async def _remember() -> None:
+    async for line in measure_history():
+        print(line)
+
+
 def main() -> None:
     """Run every measurement and print its line."""
     print(f"4 venues x {INSTRUMENTS_EACH} instruments, {LATENCY_MS} ms latency")
     with PretendVenues(INSTRUMENTS_EACH - 30) as url:
         asyncio.run(_scan(url))
     measure_ranking()
+    asyncio.run(_remember())
     print(f"entries of the whole bot, {LATENCY_MS} ms latency, medians")
     with PretendVenues(0) as url:
         asyncio.run(_enter(url))
