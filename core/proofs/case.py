@@ -16,8 +16,10 @@ from core.proofs import words
 from core.proofs.record import Record
 from core.proofs.verdict import (
     ENOUGH,
+    HOURS_OLD,
     LEAST_SETTLED,
     LEAST_TO_ACCUSE,
+    MINUTES_OLD,
     Cause,
     is_shared,
     of_latest,
@@ -82,7 +84,8 @@ class Case:
         since = self.proof.venue.since if state.is_doubted else None
         paid = self._enough(of_payments(self.record.payments(now, since)))
         shown = [each.per_hour for each in self.record.shown.values()]
-        latest = self._enough(of_latest(self.record.latest(now), shown))
+        likeness = MINUTES_OLD if state is ProofState.PROVEN else HOURS_OLD
+        latest = self._enough(of_latest(self.record.latest(now), shown, likeness))
         self._count_clean(latest, now)
         if _is_accusing(latest) and is_shared(peers()):
             latest = None
@@ -146,6 +149,7 @@ class Case:
 
     def _hold(self, verdict: Verdict, now: datetime) -> None:
         if self.proof.venue.state is not ProofState.QUARANTINED:
+            self.record.trusted.clear()
             self._set(ProofState.HOLD, verdict, now)
 
     def _prove(self, verdict: Verdict | None, now: datetime) -> None:

@@ -32,6 +32,8 @@ SHOWN_BEFORE = timedelta(minutes=10)
 """An older rate says little about the payment that follows it."""
 HISTORY = timedelta(hours=26)
 """Holds three payments of any venue: two give the hours between them."""
+RECENT = 5
+"""Payments of which one is the due one; the others tell the hours between them."""
 LONGEST_GAP = timedelta(hours=24)
 ROUND_LASTS = timedelta(minutes=70)
 """Payments compared so long ago belong to an earlier round."""
@@ -118,8 +120,10 @@ class Record:
         """Return every rate shown now with the newest relied on before it."""
         pairs = []
         for symbol, shown in self.shown.items():
-            known = self.settled.get(symbol), self.trusted.get(symbol)
-            newest = max((e for e in known if e), key=_moment_of, default=None)
+            newest = self.settled.get(symbol)
+            trusted = self.trusted.get(symbol)
+            if newest is None or (trusted is not None and trusted.at > newest.at):
+                newest = trusted
             if newest is not None and now - newest.at <= RELIABLE_FOR:
                 pairs.append(Pair(shown.per_hour, newest.per_hour))
         return pairs
@@ -164,7 +168,7 @@ class Record:
         """
         symbol = instrument.symbol
         self.asked_at[symbol] = now
-        paid = _per_hour(rows)
+        paid = _per_hour(rows[-RECENT:])
         if paid:
             self.settled[symbol] = paid[-1]
         due = self.due.get(symbol)
@@ -209,10 +213,6 @@ class Record:
             if now - each.compared_at <= ROUND_LASTS
             and (since is None or each.shown_at >= since)
         ]
-
-
-def _moment_of(relied: Relied) -> datetime:
-    return relied.at
 
 
 def _was_paid(before: Shown, after: FundingSnapshot) -> bool:

@@ -25,19 +25,32 @@ ENOUGH = 10
 """Instruments that a venue is judged by, or all it has."""
 LEAST_TO_ACCUSE = 3
 """A venue with fewer instruments is judged by payments in a row only."""
-MOST_OPPOSITE = Decimal("0.3")
 SAME_SIGN = Decimal("0.8")
 MOSTLY_SAME = Decimal("0.65")
 """Equal signs that prove rates against hours-old ones: small rates turn honestly."""
-ALIKE = Decimal(2)
-"""Quotients this close to the median, up or down, moved together with it."""
-MOST_ALIKE = Decimal("0.5")
-"""Share of them that makes a common factor; a market's own move scatters more."""
 NEUTRAL = (Decimal("0.0000115"), Decimal("0.0000135"))
 """0.01 % per 8 hours with the venues' rounding: the rate nobody leans against."""
 NEUTRAL_SHARE = Decimal("0.25")
 """The most frequent rate counts as the neutral one if so many show it."""
 ENOUGH_FOR_NEUTRAL = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What makes many quotients one common factor."""
+
+    most_opposite: Decimal
+    """Share of equal signs up to which the sign is turned."""
+    width: Decimal
+    """Quotients this close to the median, up or down, moved together with it."""
+    share: Decimal
+    """Least share of them; a market's own move scatters more."""
+
+
+MINUTES_OLD = Likeness(Decimal("0.2"), Decimal("1.6"), Decimal("0.8"))
+"""Against the last scan of a proven venue: a unit changes all at once."""
+HOURS_OLD = Likeness(Decimal("0.3"), Decimal(2), Decimal("0.5"))
+"""Against the last payments: the market moved in between too."""
 
 
 class Cause(StrEnum):
@@ -123,7 +136,11 @@ def of_payments(pairs: Iterable[Pair]) -> Verdict | None:
     return _verdict(band(found.factor) if is_same else Cause.SIGN, found)
 
 
-def of_latest(pairs: Iterable[Pair], shown: Sequence[Decimal] = ()) -> Verdict | None:
+def of_latest(
+    pairs: Iterable[Pair],
+    shown: Sequence[Decimal] = (),
+    likeness: Likeness = HOURS_OLD,
+) -> Verdict | None:
     """Judge rates shown now by older ones that can be relied on.
 
     In hours a market moves every rate, so only what all instruments share counts: one
@@ -135,23 +152,23 @@ def of_latest(pairs: Iterable[Pair], shown: Sequence[Decimal] = ()) -> Verdict |
         return None
     if found.same_sign >= MOSTLY_SAME and band(found.factor) is Cause.RIGHT:
         return _verdict(Cause.RIGHT, found)
-    cause = _common_cause(found.factor, found.same_sign)
+    cause = _common_cause(found, likeness)
     if cause is None:
         return None
-    low, high = found.factor / ALIKE, found.factor * ALIKE
+    low, high = found.factor / likeness.width, found.factor * likeness.width
     together = sum(low <= abs(q) <= high for q in found.quotients)
-    is_common = Decimal(together) / len(found.quotients) >= MOST_ALIKE
+    is_common = Decimal(together) / len(found.quotients) >= likeness.share
     is_witnessed = neutral_cause(shown) is cause
     return _verdict(cause, found) if is_common or is_witnessed else None
 
 
-def _common_cause(factor: Decimal, same_sign: Decimal) -> Cause | None:
+def _common_cause(found: _Measured, likeness: Likeness) -> Cause | None:
     """Return the unit error that a factor and signs may mean."""
-    if same_sign <= MOST_OPPOSITE:
+    if found.same_sign <= likeness.most_opposite:
         return Cause.SIGN
-    cause = band(factor)
+    cause = band(found.factor)
     named = cause.is_unit_error and cause is not Cause.BEYOND
-    return cause if named and same_sign >= MOSTLY_SAME else None
+    return cause if named and found.same_sign >= MOSTLY_SAME else None
 
 
 def neutral_cause(shown: Sequence[Decimal]) -> Cause | None:

@@ -72,6 +72,10 @@ class Payer:
     is_down: bool = False
     intervals: dict[str, int] = field(default_factory=dict)
     """Hours between payments of tokens that have their own."""
+    truly: dict[str, int] = field(default_factory=dict)
+    """Hours between payments where the venue states others."""
+    spoiled: dict[str, Decimal] = field(default_factory=dict)
+    """Factors of single tokens, as `factor` of all."""
     requests: int = 0
 
     def __post_init__(self) -> None:
@@ -112,7 +116,7 @@ class Payer:
     def _pay(self, hour: int) -> None:
         at = FIRST + hour * HOUR
         for name in self.names:
-            hours = self.interval_h(name)
+            hours = self.truly.get(name) or self.interval_h(name)
             if at.hour % hours == 0:
                 paid = self.true_hourly(name) * hours
                 row = SettledRate(self.instruments[name], at, paid, None)
@@ -130,6 +134,7 @@ class Payer:
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         period = timedelta(hours=hours)
         rate = self.true_hourly(name) * field_hours * self.factor
+        rate *= self.spoiled.get(name, Decimal(1))
         return FundingSnapshot(
             instrument=self.instruments[name],
             rate=FundingRate(rate, timedelta(hours=field_hours), period),
