@@ -33,7 +33,7 @@ from core.model.commit import Claim
 from core.model.control import GLOBAL_SCOPE, HALT_KEY, Event, TradingState
 from core.model.plan import AdoptPlan, ClosePlan, OpenPlan, PlanState, StoredPlan
 from core.model.trade import Trade, TradeLeg, TradeState, advance_trade
-from core.model.units import Nonce, PlanId, TradeId
+from core.model.units import MessageId, Nonce, PlanId, TradeId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,8 +44,12 @@ if TYPE_CHECKING:
     from core.model.history import SpreadStats
     from core.model.instrument import Instrument
     from core.model.plan import AdoptedLeg, PlanBody, PlanLeg
-    from core.model.units import Base, ChatId, MessageId, UserId
+    from core.model.units import Base, ChatId, UserId
     from core.ports import Clock, Halts, Ids, Plans, Trades
+
+
+NO_MESSAGE = MessageId(0)
+"""Stands for the card of a plan that no card shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,15 @@ class Claims:
             event=self._claimed(plan, trade, person),
         )
 
+    async def take(self, quote: Quote, person: Person) -> Trade:
+        """Use a plan that no card shows: an entry the bot makes on a standing word.
+
+        Raises:
+            CoreError: why not; nothing was ordered.
+        """
+        await self.issue(quote.plan_id, NO_MESSAGE)
+        return await self.confirm(quote.nonce, person, NO_MESSAGE)
+
     async def cancel(self, nonce: Nonce, person: Person, message_id: MessageId) -> None:
         """End an issued plan.
 
@@ -237,7 +250,7 @@ class Claims:
             bounds=body.bounds,
             opened_by=plan.user_id,
             chat_id=plan.chat_id,
-            message_id=message_id,
+            message_id=None if message_id == NO_MESSAGE else message_id,
             created_at=self.clock.now(),
             version=1,
         )
@@ -261,10 +274,11 @@ class Claims:
 
     def _claimed(self, plan: StoredPlan, trade: Trade, person: Person) -> Event:
         verb = _VERBS[type(plan.body)]
+        is_own = isinstance(plan.body, OpenPlan) and trade.message_id is None
         return Event(
             at=self.clock.now(),
             who=f"user {person.user_id}",
-            what=f"confirmed {verb}",
+            what=f"{'standing word to' if is_own else 'confirmed'} {verb}",
             detail=f"trade={trade.trade_id} plan={plan.plan_id} base={trade.base}",
         )
 

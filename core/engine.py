@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.availability import row_of
 from core.claims import Person, Quote
-from core.errors import UnknownTokenError, UnknownTradeError, VenueError
+from core.errors import CoreError, UnknownTokenError, UnknownTradeError, VenueError
 from core.execution.sizing import Held
 from core.execution.world import stopped_key
 from core.limits import PAUSE_KEY, Caps
@@ -28,6 +28,7 @@ from core.model.health import Health, VenueHealth
 from core.model.position import Portfolio
 from core.model.preferences import Key
 from core.model.trade import TradeState
+from core.model.units import ChatId
 from core.positions import value_trade
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from core.model.preferences import Effective
     from core.model.trade import Trade
     from core.model.units import (
-        ChatId,
         MessageId,
         Mode,
         Nonce,
@@ -114,6 +114,8 @@ class EngineFacts:
     venues: tuple[VenueRules, ...]
     quote_ttl: timedelta
     scan_interval: timedelta
+    owners: frozenset[UserId] = frozenset()
+    """Who may trade; a standing word of somebody else's does not count."""
     is_sandbox: bool = False
     """Every venue is a pretend one, so that live is not for real either."""
 
@@ -267,6 +269,7 @@ class Engine:
         held = {leg.instrument.venue_id for trade in trades for leg in trade.legs}
         venues = (each.venue_id for each in self.facts.venues)
         await self._parts.outages.consider(venues, held, result.at)
+        await self._enter_by_itself()
         await self._parts.parity.consider(result, trades)
         instruments = [leg.instrument for trade in trades for leg in trade.legs]
         work = self._prove(instruments)
@@ -279,6 +282,25 @@ class Engine:
         await proofs.check(held)
         if proofs.has_doubts and not had_doubts:
             await self._parts.scanner.scan()
+
+    async def _enter_by_itself(self) -> None:
+        """Enter the best pair if an owner's standing word is to: as his tap would.
+
+        Every refusal of a tap refuses here too, and is logged instead of shown.
+        """
+        wish = self.preferences.in_force(Key.AUTO_ENTRY)
+        if wish.value is not True or self._is_checking:
+            return
+        if wish.by is None or wish.by not in self.facts.owners:
+            return
+        person = Person(wish.by, ChatId(wish.by))
+        try:
+            quote = await self._parts.quotes.best(size_usd=None, person=person)
+            trade = await self._parts.claims.take(quote, person)
+        except CoreError as error:
+            log.info("no entry by itself: %s", error)
+            return
+        log.info("entering by itself trade_id=%s base=%s", trade.trade_id, trade.base)
 
     def _noted(self, result: ScanResult) -> ScanResult:
         """Remember a scan beside whoever waits for it."""

@@ -369,6 +369,7 @@ def _facts(ground: Ground) -> EngineFacts:
     return EngineFacts(
         mode=settings.mode,
         is_sandbox=settings.is_sandbox,
+        owners=frozenset(settings.owners),
         venues=tuple(reader.rules for reader in ground.readers.values()),
         quote_ttl=settings.quote_ttl,
         scan_interval=settings.scan_interval,

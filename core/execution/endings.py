@@ -149,7 +149,7 @@ async def stays_open(world: World, docket: Docket, row: str, reason: str) -> Doc
     more = facts.known(
         reason=reason,
         remaining=remaining,
-        was_closing="no" if is_news else "yes",
+        was_closing="no" if docket.trade.close_target_base is None else "yes",
     )
     tell = world.result(AlertKind.STAYS_OPEN, more, is_news=is_news)
     rested = replace(

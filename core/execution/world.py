@@ -187,7 +187,12 @@ class World:
         return (lambda after: facts.progress(after, stage, self.clock.now()),)
 
     def is_watched(self, trade: Trade) -> bool:
-        """Tell whether a person just started what the trade does."""
+        """Tell whether a person just started what the trade does, and has its message.
+
+        What the bot began by itself has none: only its outcome is told.
+        """
+        if trade.message_id is None:
+            return False
         if trade.close_target_base is not None:
             return True
         age = self.clock.now() - trade.created_at
