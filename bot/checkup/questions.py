@@ -91,6 +91,11 @@ class PrivateSide(Protocol):
         """Return the account's own fee."""
         ...
 
+    @property
+    def fee_note(self) -> str | None:
+        """Return what a person must know of the fee that was told last."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
@@ -386,18 +391,19 @@ async def _fee(
     listed: Sequence[Instrument],
     notes: _Notes,
 ) -> None:
-    """Compare the account's fee with the one that quotes count with."""
+    """Compare the account's fee with the published one of the base tier."""
     if not listed:
         return
     fee = await notes.ask("fee", account.taker_fee(listed[0]))
     if fee is None:
         return
     says = f"{_percent(fee)} per order"
+    if account.fee_note is not None:
+        says += f", {account.fee_note}"
     if fee > rules.taker_fee:
-        says += f", quotes count with {_percent(rules.taker_fee)}: costs are higher"
-        notes.add(Level.WARNING, "fee", says)
-        return
-    notes.add(Level.OK, "fee", says)
+        says += f", above the published {_percent(rules.taker_fee)}"
+    is_fine = fee <= rules.taker_fee and account.fee_note is None
+    notes.add(Level.OK if is_fine else Level.WARNING, "fee", says)
 
 
 def _is_refused(found: Sequence[Finding], about: str) -> bool:

@@ -323,6 +323,12 @@ class LiveVenue:
         async with self._guarded():
             return await self._dialect.taker_fee(instrument)
 
+    @property
+    def fee_note(self) -> str | None:
+        """Return what a person must know of the fee that was told last."""
+        note: str | None = getattr(self._dialect, "fee_note", None)
+        return note
+
     # --- around every call ------------------------------------------------------------
 
     @asynccontextmanager

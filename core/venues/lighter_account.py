@@ -32,6 +32,7 @@ from core.venues.dialect import (
     text_at,
 )
 from core.venues.fields import MalformedError, number_at, value_at
+from core.venues.lighter_fees import fee_of_fill, read_tier
 from core.venues.outcomes import Refusal
 from core.venues.trader import signer_file
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from core.model.intent import OrderIntent
     from core.venues.credentials import Keys
     from core.venues.dialect import Desk, Row, WireOrder
+    from core.venues.lighter_fees import Tier
 
 _FINE: Final = frozenset({"0", "200"})
 _LIMIT: Final = 0
@@ -54,7 +56,7 @@ _PAGE: Final = 100
 _MOST_PAGES: Final = 20
 _PER_CENT: Final = Decimal("0.01")
 _SECOND_MS: Final = 1000
-_FREE_TIER: Final = "standard"
+_TIER_LASTS_S: Final = 3600.0
 
 
 class LighterAccount:
@@ -69,7 +71,10 @@ class LighterAccount:
         self._slot = keys.api_key_index
         self._private_key = keys.api_private_key
         self._signer: Any = None
-        self._tier: str | None = None
+        self._tier: Tier | None = None
+        self._tier_read_at = 0.0
+        self.fee_note: str | None = None
+        """What a person must know of the fee that was told last."""
 
     async def prepare(self) -> None:
         """Load the native signer and hand it the key.
@@ -248,25 +253,18 @@ class LighterAccount:
             side=side,
             quantity_base=needed(row, "size") * scale,
             price=instrument.base_price(needed(row, "price")),
-            fee_usd=self._fee(row, is_maker=row.get("is_maker_ask") is (name == "ask")),
+            fee_usd=fee_of_fill(
+                row, self._tier, is_maker=row.get("is_maker_ask") is (name == "ask")
+            ),
             at=moment_at(row, "timestamp"),
             client_order_id=ClientOrderId(str(ours)) if ours else None,
         )
 
-    def _fee(self, row: Row, *, is_maker: bool) -> Decimal | None:
-        """Return what an execution cost, None if it is not told.
-
-        A fee of zero is left out of the row, as is one that is unknown; accounts of the
-        standard tier pay none (the venue's account types, 2026-11). No fee above zero
-        was ever seen, so that its unit is not certain.
-        """
-        told = number_at(row, "maker_fee" if is_maker else "taker_fee")
-        is_free = self._tier == _FREE_TIER if told is None else not told
-        return Decimal(0) if is_free else None
-
-    async def _read_tier(self) -> None:
+    async def _read_tier(self) -> Tier:
         answer = await self._ask(self._client.privateGetAccountLimits)
-        self._tier = str(value_at(answer, "user_tier") or "")
+        self._tier = read_tier(answer)
+        self._tier_read_at = self._desk.clock.monotonic()
+        return self._tier
 
     # --- account ----------------------------------------------------------------------
 
@@ -383,8 +381,15 @@ class LighterAccount:
         return KeyRights(can_trade=True, can_withdraw=None)
 
     async def taker_fee(self, instrument: Instrument) -> Decimal:
-        """Return the fee of the market's list; of the account none is told."""
-        return needed(self._desk.market(instrument)["info"], "taker_fee")
+        """Return the fee of the account's tier; where it is not known, the highest."""
+        age = self._desk.clock.monotonic() - self._tier_read_at
+        if self._tier is None or age > _TIER_LASTS_S:
+            tier = await self._read_tier()
+        else:
+            tier = self._tier
+        listed = needed(self._desk.market(instrument)["info"], "taker_fee")
+        fee, self.fee_note = tier.taker_fee(listed)
+        return fee
 
 
 def _whole(text: str, decimals: object) -> int:

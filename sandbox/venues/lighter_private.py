@@ -348,6 +348,9 @@ class LighterPrivate:
             "max_llp_amount": "0",
             "user_tier": "standard",
             "can_create_public_pool": False,
+            "user_tier_name": "standard",
+            "current_maker_fee_tick": 0,
+            "current_taker_fee_tick": 0,
         }
 
     def _by_client_ids(self, ask: Ask) -> object:

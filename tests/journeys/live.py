@@ -17,7 +17,7 @@ from sandbox.venues.keys import live_environment
 from tests.journeys.house import FLAT, open_house
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     from core.model.trade import Trade
@@ -50,21 +50,31 @@ LIVE = {
 @asynccontextmanager
 async def live_house(
     folder: Path,
-    long: str,
-    short: str,
+    long: str | None = None,
+    short: str | None = None,
+    *,
+    prepare: Callable[[SandboxServer], None] | None = None,
     **more: Any,  # noqa: ANN401 - as open_house
 ) -> AsyncIterator[House]:
-    """Open a bot that trades on the sandbox's accounts, with one pair worth it."""
+    """Open a bot that trades on the sandbox's accounts, with one pair worth it.
+
+    Args:
+        folder: where the bot keeps its files.
+        long: venue of the pair's long leg; None leans on no pair.
+        short: venue of its short leg.
+        prepare: changes the sandbox before the bot sees it.
+        more: names and values of settings, as `open_house`.
+    """
     settings = {**LIVE, "mode": "live", **more}
 
-    def prepare(box: SandboxServer) -> None:
+    def ready(box: SandboxServer) -> None:
         box.reception.requests = deque()  # all of them, however long it takes
-        lean(box, long, short)
+        if long is not None and short is not None:
+            lean(box, long, short)
+        if prepare is not None:
+            prepare(box)
 
-    async with open_house(folder, prepare=prepare, **settings) as house:
-        for account in house.engine._parts.accounts.values():
-            # ccxt spaces requests by real time, which pretend time leaves behind
-            account._client.enableRateLimit = False  # type: ignore[attr-defined]
+    async with open_house(folder, prepare=ready, **settings) as house:
         yield house
         check_no_foreign_fee(house)
 
@@ -84,11 +94,11 @@ def check_no_foreign_fee(house: House) -> None:
             assert json.loads(extra).keys() <= {"4"}, sent
 
 
-def lean(box: SandboxServer, long: str, short: str) -> None:
+def lean(box: SandboxServer, long: str, short: str, coin: str = COIN) -> None:
     """Make one pair of one token the best there is."""
     rates = {long: Decimal("-0.0004"), short: Decimal("0.0004")}
     for venue in NAMES:
-        box.world.set_rate(COIN, venue, rates.get(venue, FLAT))
+        box.world.set_rate(coin, venue, rates.get(venue, FLAT))
 
 
 async def newest(house: House) -> Trade:

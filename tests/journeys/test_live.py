@@ -7,7 +7,7 @@ import signal
 from datetime import timedelta
 from decimal import Decimal
 from itertools import permutations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,13 +18,13 @@ from core.model.trade import TradeState
 from core.venues.catalog import VENUES
 from sandbox.app import SandboxServer
 from sandbox.venues.keys import live_environment
-from tests.journeys.house import FLAT, environment, find, open_house
+from tests.journeys.house import environment, find
+from tests.journeys.live import CENT, COIN, LIVE, NAMES, START_USD, lean, live_house
 from tests.journeys.process import children, running_demo
 from tests.journeys.test_demo import chat_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from core.model.order import Payment
@@ -32,36 +32,13 @@ if TYPE_CHECKING:
     from core.model.units import VenueId
     from tests.journeys.house import House
 
-START_USD = Decimal(5000)
-CENT = Decimal("0.01")
-COIN = "SOL"
-NAMES = tuple(str(venue_id) for venue_id in VENUES)
-LIVE = {
-    name.removeprefix("CARRY_").lower(): value
-    for name, value in live_environment().items()
-}
-
-
-def live_house(folder: Path, **more: Any) -> AbstractAsyncContextManager[House]:  # noqa: ANN401 - as open_house
-    """Open a bot that trades on the sandbox's accounts."""
-    return open_house(folder, **{**LIVE, "mode": "live", **more})
-
-
-def lean(box: SandboxServer, long: str, short: str, coin: str = COIN) -> None:
-    """Make one pair of one token the best there is."""
-    rates = {long: Decimal("-0.0004"), short: Decimal("0.0004")}
-    for venue in NAMES:
-        box.world.set_rate(coin, venue, rates.get(venue, FLAT))
-
 
 async def booked_usd(house: House, trade: Trade, venue: VenueId) -> Decimal:
     """Return what our record says a venue's account gained by a trade."""
     parts = house.engine._parts.trades
     fills = [f for f in await parts.fills_of(trade.trade_id) if f.venue_id == venue]
     paid = [p for p in await parts.payments_of(trade.trade_id) if p.venue_id == venue]
-    # Lighter names no fee of an execution; its list says that it takes none
-    told = all(fill.fee_usd is not None for fill in fills)
-    assert told or (venue == "lighter" and not VENUES[venue].rules.taker_fee)
+    assert all(fill.fee_usd is not None for fill in fills)
     traded = sum(-f.side.sign * f.quantity_base * f.price for f in fills)
     fees = sum(fill.fee_usd or 0 for fill in fills)
     return Decimal(traded - fees + sum(_amount(each) for each in paid))
@@ -76,11 +53,7 @@ async def test_open_hold_over_a_payment_and_close_on_every_ordered_pair(
     tmp_path: Path, long: str, short: str
 ) -> None:
     """Flat at the end, and our record equals each venue's books to the cent."""
-
-    def prepare(box: SandboxServer) -> None:
-        lean(box, long, short)
-
-    async with live_house(tmp_path, prepare=prepare) as house:
+    async with live_house(tmp_path, long, short) as house:
         card = await house.enter(f"{COIN} 300")
         assert "🏖 SANDBOX" in card.text.splitlines()[0]
         trade = (await house.trades())[0]
@@ -225,9 +198,7 @@ async def test_with_a_pair_open_it_starts_keeps_entries_off_and_closes(
     tmp_path: Path,
 ) -> None:
     """A bot that watches and closes is better than none."""
-    async with live_house(
-        tmp_path, prepare=lambda box: lean(box, "hyperliquid", "binance")
-    ) as house:
+    async with live_house(tmp_path, "hyperliquid", "binance") as house:
         await house.enter(f"{COIN} 300")
         house.box.accounts.desk("binance").account.rights.may_withdraw = True
 
@@ -252,9 +223,7 @@ async def test_no_key_reaches_a_file_a_log_or_a_message(
 ) -> None:
     """Neither when all goes well nor when a venue refuses everything."""
     caplog.set_level("DEBUG")
-    async with live_house(
-        tmp_path, prepare=lambda box: lean(box, "hyperliquid", "binance")
-    ) as house:
+    async with live_house(tmp_path, "hyperliquid", "binance") as house:
         await house.enter(f"{COIN} 300")
         house.box.accounts.desk("binance").account.rights.may_trade = False
         await house.leave()
@@ -290,10 +259,8 @@ async def test_a_signal_on_the_machine_halts_the_running_bot(tmp_path: Path) -> 
 
 async def test_a_venue_without_keys_is_shown_and_not_offered(tmp_path: Path) -> None:
     """Its rates are worth knowing; its orders cannot be signed."""
-    keyless = {name: "" for name in LIVE if name.startswith("lighter")}
-    async with live_house(
-        tmp_path, prepare=lambda box: lean(box, "binance", "lighter"), **keyless
-    ) as house:
+    keyless: dict[str, Any] = {name: "" for name in LIVE if name.startswith("lighter")}
+    async with live_house(tmp_path, "binance", "lighter", **keyless) as house:
         top = await house.say("/top")
         refused = await house.say(f"/open {COIN} 300")
 

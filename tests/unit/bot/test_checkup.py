@@ -61,6 +61,7 @@ class Account:
     free: Decimal = Decimal(400)
     held: tuple[VenuePosition, ...] = ()
     fee: Decimal = Decimal("0.0005")
+    fee_note: str | None = None
     fails: dict[str, VenueError] = field(default_factory=dict)
 
     def _ask(self, name: str) -> None:
@@ -205,7 +206,13 @@ async def test_a_key_too_strong_too_weak_or_over_is_said_and_how_to_mend_it(
             Account(fee=Decimal("0.0006")),
             "Binance fee",
             Level.WARNING,
-            "0.06 % per order, quotes count with 0.05 %",
+            "0.06 % per order, above the published 0.05 %",
+        ),
+        (
+            Account(fee=Decimal("0.0005"), fee_note="its tier is not known here"),
+            "Binance fee",
+            Level.WARNING,
+            "0.05 % per order, its tier is not known here",
         ),
         (
             Account(

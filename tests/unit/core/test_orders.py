@@ -161,6 +161,20 @@ def test_a_reply_decides_only_what_it_proves(
     assert (order.state, order.filled_base) == (state, filled)
 
 
+def test_an_order_that_found_nobody_is_a_fill_of_nothing_and_no_refusal() -> None:
+    """Hyperliquid says "could not match" as an error: nothing is wrong with the order.
+
+    A refusal would set a venue's trouble in motion and stop the next try.
+    """
+    reply = Rejected("no_match", "could not immediately match", was_sent=True)
+
+    moved = evidence.apply(ORDER, evidence.of_reply(ORDER, reply))
+
+    assert (moved.state, moved.filled_base) == (IntentState.NONE, Decimal(0))
+    assert (moved.refusal, moved.refusal_code) == (None, None)
+    assert moved.evidence == "reply"
+
+
 def test_more_than_ordered_is_kept_as_it_is() -> None:
     """If a venue overfills, the other leg must match what is really held."""
     reply = Accepted("1", Decimal(11), TEN, ZERO, is_final=True)
