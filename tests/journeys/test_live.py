@@ -7,7 +7,7 @@ import signal
 from datetime import timedelta
 from decimal import Decimal
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
