@@ -62,8 +62,8 @@ def matrix_card(
         _matrix_head(cache, look, (page, count)),
         _matrix_table(page_rows, result, look) if page_rows else "",
         "" if page_rows else f"No token is on {view.least_venues}+ venues.",
-        "number = hours between payments · . not listed · x listed, not usable"
-        " · ? no rate now · n = possible pairs",
+        "number = hours between payments · . not listed · x not usable · ? no rate"
+        " · n = possible pairs",
         _unread(cache, look),
     )
     return Card(

@@ -6,6 +6,8 @@ numbers, and what would have to change. Both outputs are made of the same senten
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bot.callbacks import Verb
@@ -93,42 +95,61 @@ def headline(explanation: Explanation, look: Look) -> str:
 
 def _sentences(explanation: Explanation, look: Look) -> list[str]:
     found: list[str] = []
-    spoken = ((_venue_words(x, explanation, look), x) for x in explanation.venues)
-    found += _grouped((words, look.title(x.venue_id)) for words, x in spoken)
+    found += _rows(_venue_said(each, explanation, look) for each in explanation.venues)
     found += [
         f"Also on {look.title(each.venue_id)}: {_others(each.left_out)}."
         for each in explanation.venues
         if each.left_out
     ]
-    found += _pair_lines(explanation, look)
-    for skip in explanation.others:
-        found.append(f"❌ {_refused(Told(skip, explanation, look))}")
+    if explanation.pairs:
+        found.append("")
+    found += _rows(_pair_said(each, explanation, look) for each in explanation.pairs)
+    others = (Told(skip, explanation, look) for skip in explanation.others)
+    found += _rows(_refused(told, "") for told in others)
     return [_cut(each) for each in found]
 
 
-def _grouped(spoken: Iterable[tuple[str, str]]) -> list[str]:
-    """Return a line per words, behind everything that they are true of."""
-    said: dict[str, list[str]] = {}
-    for words, subject in spoken:
-        said.setdefault(words, []).append(subject)
-    return [
-        f"{words[0]} {', '.join(subjects)}{words[1:]}"
-        for words, subjects in said.items()
-    ]
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What is to be said of one venue or pair."""
+
+    mark: str
+    subject: str
+    what: str
+    then: str = ""
 
 
-def _venue_words(venue: VenueVerdict, explanation: Explanation, look: Look) -> str:
-    """Return a mark and what is to be said behind the venue's name."""
+def _rows(all_said: Iterable[_Said]) -> list[str]:
+    """Return the lines; what is true of several is said once, and so is the way out."""
+    subjects: dict[_Said, list[str]] = {}
+    for each in all_said:
+        subjects.setdefault(replace(each, subject=""), []).append(each.subject)
+    rows = []
+    for then, group in groupby(subjects, key=lambda each: each.then):
+        same = [_row(each, subjects[each]) for each in group]
+        if len(same) == 1:
+            rows.append(f"{same[0]} {then}".strip())
+        else:
+            rows += [*same, *([f"→ {then}"] if then else [])]
+    return rows
+
+
+def _row(said: _Said, subjects: Sequence[str]) -> str:
+    named = ", ".join(each for each in subjects if each)
+    return f"{said.mark} {named}: {said.what}" if named else f"{said.mark} {said.what}"
+
+
+def _venue_said(venue: VenueVerdict, explanation: Explanation, look: Look) -> _Said:
+    title = look.title(venue.venue_id)
     if venue.refusal is not None:
-        told = Told(venue.refusal, explanation, look, venue)
-        return f"❌: {_refused(told)}"
+        return _refused(Told(venue.refusal, explanation, look, venue), title)
     snapshot = venue.snapshot
     if snapshot is None:
-        return "✅"
+        return _Said("✅", title, "usable")
     rate = numbers.rate(snapshot.rate.per_hour, look.rate_hours, is_signed=True)
     volume = snapshot.volume_24h_usd
     day = "day volume unknown" if volume is None else f"${numbers.big(volume)} a day"
-    return f"✅: {rate}, paid every {_hours(venue)} h, {day}"
+    return _Said("✅", title, f"{rate}, paid every {_hours(venue)} h, {day}")
 
 
 def _hours(venue: VenueVerdict) -> str:
@@ -145,23 +166,15 @@ def _others(left_out: Sequence[LeftOut]) -> str:
     return " · ".join(named)
 
 
-def _pair_lines(explanation: Explanation, look: Look) -> list[str]:
-    """Return a line per pair; pairs that one and the same thing stops share it."""
-    return _grouped(
-        (_pair_words(each, explanation, look), _codes(each.pair, look))
-        for each in explanation.pairs
-    )
-
-
-def _pair_words(verdict: PairVerdict, explanation: Explanation, look: Look) -> str:
-    """Return a mark and what is to be said behind the pair's venues."""
-    refusal = verdict.refusal
+def _pair_said(verdict: PairVerdict, explanation: Explanation, look: Look) -> _Said:
+    codes, refusal = _codes(verdict.pair, look), verdict.refusal
     if refusal is None:
-        return f"✅: {_brings(verdict.pair, look)}; nothing refuses it"
+        brings = _brings(verdict.pair, look)
+        return _Said("✅", codes, f"{brings}; nothing refuses it")
     if isinstance(refusal, Skip):
-        told = Told(refusal, explanation, look)
-        return f"❌: {_refused(told)}"
-    return f"❌: {look.with_titles(trouble.in_a_line(refusal, look))}"
+        return _refused(Told(refusal, explanation, look), codes)
+    words = look.with_titles(trouble.in_a_line(refusal, look))
+    return _Said("❌", codes, words)
 
 
 def _brings(pair: Opportunity, look: Look) -> str:
@@ -179,9 +192,9 @@ def _brings(pair: Opportunity, look: Look) -> str:
     return f"{pays} gross, {net} net over {hours} h at {size}{even}"
 
 
-def _refused(told: Told) -> str:
+def _refused(told: Told, subject: str) -> _Said:
     reason = reason_of(told)
-    return f"{reason.what}. {reason.then}".strip()
+    return _Said("❌", subject, f"{reason.what}.", reason.then)
 
 
 def _codes(pair: Opportunity, look: Look) -> str:

@@ -401,8 +401,10 @@ async def test_every_pair_is_judged_and_what_stops_several_is_said_once() -> Non
     assert lines[0] == "✅ ACE: 2 of 6 pairs pass every gate here"
     assert "✅ EX>HL: +0.056%/8h gross; nothing refuses it" in lines
     assert "✅ LT>HL: +0.048%/8h gross; nothing refuses it" in lines
-    mismatches = [line for line in lines if "Two coins of one name" in line]
-    assert [line[:7] for line in mismatches] == ["❌ EX>BN", "❌ LT>BN", "❌ HL>BN"]
+    assert [line[:7] for line in lines[6:9]] == ["❌ EX>BN", "❌ LT>BN", "❌ HL>BN"]
+    assert all("prices disagree" in line for line in lines[6:9])
+    assert lines[9].startswith("→ Two coins of one name, or a wrong unit")
+    assert sum("Two coins of one name" in line for line in lines) == 1
     assert any(line.startswith("❌ EX>LT: pays 0.008%/8h") for line in lines)
 
 
