@@ -306,6 +306,8 @@ class Quotes:
                 others=OTHER_HOLDS,
             ),
         )
+        usdt = self._parts.scanner.stablecoins.usdt_in_usdc
+        body = replace(body, usdt_in_usdc=usdt)
         if body.estimate is None:
             return body
         past = self._parts.past(pair.long, pair.short)

@@ -12,6 +12,7 @@ from bot.cards.card import Button, Card, Style
 from bot.cards.history import past_line
 from bot.cards.layout import lines, rows_of, text
 from bot.cards.legs import leg_table, unit_words
+from bot.cards.proof import gap_text
 from core.model.plan import AdoptPlan, OpenPlan
 
 if TYPE_CHECKING:
@@ -234,7 +235,9 @@ def _settled(body: OpenPlan, look: Look) -> str:
     both = " and ".join(
         f"{leg.instrument.settle} on {_code(leg, look)}" for leg in legs
     )
-    return f"Settled in {both}, both counted as $"
+    usdt = body.usdt_in_usdc
+    gap = "their gap is not known" if usdt is None else gap_text(usdt - 1)
+    return f"Settled in {both}, both counted as $ · {gap}"
 
 
 def _open_bounds(body: OpenPlan, look: Look) -> str:

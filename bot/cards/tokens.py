@@ -12,11 +12,13 @@ from bot.cards.card import Card
 from bot.cards.history import past_line
 from bot.cards.layout import grid, lines, rows_of, text
 from bot.cards.matrix import SIGNS, cell, snapshots_of
+from bot.cards.proof import gap_text
 from bot.cards.reasons import ABSENT
 from bot.cards.shown import ShownRow, pack_rows, pair_row
 from bot.cards.venues import venue_line
 from core.model.instrument import AbsenceReason
 from core.model.opportunity import Opportunity, SkipReason, prices_agree
+from core.model.stablecoin import SMALL_GAP, UNMEASURED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from core.model.instrument import LeftOut, TokenRow
     from core.model.market import FundingSnapshot
     from core.model.opportunity import ScanResult, Skip
+    from core.model.stablecoin import Stablecoins
     from core.model.units import VenueId
 
 MAX_PAIR_ROWS = 10
@@ -60,6 +63,7 @@ def token_card(facts: TokenFacts, look: Look, stale_after: timedelta) -> Card:
         past_line(facts.past, look) if facts.opportunity else "",
         _legend(pairs, look),
         _names(facts.row, look),
+        _coins(facts, found),
         venue_line(facts.result, look, stale_after) if facts.result else "",
     )
     return Card(
@@ -74,6 +78,15 @@ def token_card(facts: TokenFacts, look: Look, stale_after: timedelta) -> Card:
             ),
         },
     )
+
+
+def _coins(facts: TokenFacts, found: Mapping[VenueId, FundingSnapshot]) -> str:
+    """Return the gap of the coins that this token settles in, if there is one."""
+    gap = None if facts.result is None else facts.result.stablecoins.gap
+    settles = {one.instrument.settle for one in found.values()}
+    if gap is None or len(settles) == 1 or abs(gap) <= SMALL_GAP:
+        return ""
+    return f"{gap_text(gap)}: pairs across both carry it"
 
 
 def _legend(pairs: Sequence[Opportunity], look: Look) -> str:
@@ -107,10 +120,11 @@ def _pairs(
     """Return every pair of usable sides, best net first; directions earn."""
     skipped = {skip.venue_id for skip in _skips(facts)}
     sides = [one for venue, one in found.items() if venue not in skipped]
+    coins = facts.result.stablecoins if facts.result else UNMEASURED
     made = [
         Opportunity(facts.row.base, *_low_first(*pair))
         for pair in combinations(sides, 2)
-        if _is_one_coin(*pair)
+        if _is_one_coin(*pair, coins)
     ]
     priced = {
         (one.long.instrument.venue_id, one.short.instrument.venue_id): one
@@ -138,11 +152,16 @@ def _low_first(
     return (one, other) if is_first else (other, one)
 
 
-def _is_one_coin(one: FundingSnapshot, other: FundingSnapshot) -> bool:
+def _is_one_coin(
+    one: FundingSnapshot, other: FundingSnapshot, coins: Stablecoins
+) -> bool:
     """Tell whether both prices can be those of one asset; two coins share a name."""
     if one.mark_price is None or other.mark_price is None:
         return False
-    return prices_agree(one.mark_price, other.mark_price)
+    return prices_agree(
+        coins.in_usdc(one.mark_price, one.instrument),
+        coins.in_usdc(other.mark_price, other.instrument),
+    )
 
 
 def _skips(facts: TokenFacts) -> Sequence[Skip]:

@@ -97,6 +97,8 @@ class OpenPlan:
     """What the usual hold, and a shorter and a longer one, are expected to bring."""
     refusal: str | None = None
     """Why it pays only gross, in plain words; None if it earns enough."""
+    usdt_in_usdc: Decimal | None = None
+    """Price of a USDT when it was quoted; None if it was not known."""
 
     @property
     def long(self) -> PlanLeg:
