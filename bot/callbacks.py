@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import StrEnum, unique
 
 MAX_BYTES = 24
 
 
+@unique
 class Verb(StrEnum):
     """What a button asks for."""
 
@@ -40,6 +41,8 @@ class Verb(StrEnum):
     MUTE = "m"
     SEEN = "u"
     """Stop the repeats of a critical message."""
+    SET = "j"
+    """Preference, preset or step `arg` of the settings card."""
     PAUSE = "h"
     RESUME = "g"
     FILTER = "f"

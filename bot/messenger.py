@@ -22,6 +22,7 @@ import httpx
 from telegram import (
     BotCommand,
     BotCommandScopeChat,
+    ForceReply,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     LinkPreviewOptions,
@@ -63,7 +64,7 @@ POLL_TIMEOUT = timedelta(seconds=10)
 MESSAGE_GAP = timedelta(seconds=1)
 """Telegram takes about one message a second in a chat."""
 EDIT_GAP = timedelta(seconds=1.5)
-_LASTING = ("plan", "alert", "progress", "away")
+_LASTING = ("plan", "alert", "progress", "away", "question")
 """Kinds whose older messages keep their buttons: each is about something of its own."""
 _MEMORY = 500
 _TAG = re.compile(r"</?[a-z][^<>]*>")
@@ -222,6 +223,11 @@ class Messenger:
         if not isinstance(result, Sent | Refused):
             log.info("chat %s: message %s keeps its buttons", chat_id, message_id)
 
+    async def delete(self, chat_id: ChatId, message_id: MessageId) -> bool:
+        """Take a person's message out of the chat; False if Telegram did not."""
+        call = self.bot.delete_message(chat_id, message_id)
+        return isinstance(await _outcome(call), Sent)
+
     async def answer(self, query_id: str, toast: str = "") -> None:
         """Answer a tap; a failure is ignored, for it must never stop the action."""
         text = toast if len(toast) <= MAX_TOAST else toast[: MAX_TOAST - 1] + "…"
@@ -273,7 +279,7 @@ class Messenger:
                 chat_id,
                 text,
                 parse_mode=mode,
-                reply_markup=keyboard(card),
+                reply_markup=_markup(card),
                 disable_notification=card.is_silent,
                 protect_content=card.is_protected,
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
@@ -412,6 +418,13 @@ def wait_of(error: RetryAfter) -> timedelta:
     """Return how long Telegram wants us to wait."""
     wait = error.retry_after
     return wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
+
+
+def _markup(card: Card) -> InlineKeyboardMarkup | ForceReply | None:
+    """Return a question's request for a reply, or a card's buttons."""
+    if card.asks:
+        return ForceReply(input_field_placeholder=card.asks)
+    return keyboard(card)
 
 
 def keyboard(card: Card) -> InlineKeyboardMarkup | None:

@@ -13,7 +13,7 @@ from core.claims import Person, Quote
 from core.errors import CoreError, UnknownTokenError, UnknownTradeError, VenueError
 from core.execution.sizing import Held
 from core.execution.world import stopped_key
-from core.limits import PAUSE_KEY, Caps
+from core.limits import PAUSE_KEY
 from core.margin import leg_margins
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import (
@@ -186,14 +186,18 @@ class Engine:
             allows_unknown_volume=effective.flag(Key.UNKNOWN_VOLUME),
             venues=frozenset(effective.venues),
             bases=effective.bases,
+            min_net=effective.number(Key.MIN_NET),
+            max_break_even=timedelta(hours=int(effective.number(Key.MAX_BREAK_EVEN))),
         )
         if scanner.appraisal is not None:
             scanner.appraisal.terms = replace(
                 scanner.appraisal.terms,
                 size_usd=effective.size_usd,
                 leverage=effective.leverage,
+                hold=effective.hold,
             )
-        limits.caps = Caps(
+        limits.caps = replace(
+            limits.caps,
             max_open_trades=int(effective.number(Key.MAX_OPEN_TRADES)),
             max_trade_usd=effective.number(Key.MAX_TRADE_USD),
             max_leverage=effective.number(Key.MAX_LEVERAGE),

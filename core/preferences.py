@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MUTE = "mute:"
+_PAIR = 2
 _WHOLE = {Kind.WHOLE, Kind.TIMES, Kind.HOURS}
 CHANGED = "setting "
 """How the audit line of a changed preference begins; its key follows."""
@@ -87,7 +88,7 @@ class PreferenceBook:
                 value = decode(PREFERENCES[key].kind, choice.text)
                 if key is Key.ZONE:
                     await self._open_zone(encode(value))
-            except (ValueError, LookupError):
+            except (ValueError, LookupError, BadValueError):
                 log.warning("stored choice %s=%s ignored", choice.key, choice.text)
                 continue
             self._chosen[key, choice.user_id] = (choice, value)
@@ -140,6 +141,11 @@ class PreferenceBook:
             for mute, until in self._mutes.items()
             if until is None or until > now
         }
+
+    @property
+    def changed_prefix(self) -> str:
+        """Return how the audit line of a change begins; its key follows."""
+        return CHANGED
 
     async def changes(self, limit: int) -> tuple[Event, ...]:
         """Return the latest changes of preferences, newest first."""
@@ -260,7 +266,7 @@ class PreferenceBook:
         host = self._given(row.key).value
         if not isinstance(host, tuple):
             return
-        if row.kind is Kind.VENUES and len(value) < 2:  # noqa: PLR2004 - a pair
+        if row.kind is Kind.VENUES and len(value) < _PAIR:
             raise BadValueError(row.key, Fault.NOTHING_LEFT)
         unknown = [each for each in value if host and each not in host]
         if unknown:
@@ -313,6 +319,6 @@ def _mute_key(what: Mute) -> str:
 
 def _mute_of(key: str) -> Mute:
     base, *venues = key.removeprefix(_MUTE).split(":")
-    if len(venues) == 2:  # noqa: PLR2004 - the sides of a pair
+    if len(venues) == _PAIR:
         return Mute.pair(Base(base), VenueId(venues[0]), VenueId(venues[1]))
     return Mute(Base(base))

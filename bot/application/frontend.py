@@ -29,6 +29,8 @@ from bot.application.polling import Poller, wait_after
 from bot.callbacks import Verb, decode
 from bot.cards import away, trouble
 from bot.cards.card import Card, Reply
+from bot.cards.secret import looks_secret, secret_card
+from bot.handlers import settings
 from bot.handlers.routes import COMMANDS, VERBS, unknown_command, unknown_text
 from bot.messenger import Sent
 from core.errors import CoreError, VenueError
@@ -263,14 +265,48 @@ class Frontend:
             await self._set_menu(chat_id)
 
     async def _on_message(self, caller: Caller, message: Message) -> None:
-        command, words = words_of(message.text or "")
+        typed = message.text or ""
+        command, words = words_of(typed)
         message_id = MessageId(message.message_id)
+        answered = message.reply_to_message
+        if looks_secret(typed):
+            await self._refuse_secret(caller, message_id)
+            return
         if self._desk.clock.now() - message.date > STALE and command is not None:
             reply = await self._overdue(caller, command, words, message)
+        elif answered is not None and command is None:
+            question_id = MessageId(answered.message_id)
+            reply = await self._answered(caller, typed, question_id, message_id)
         else:
             reply = await self._commanded(caller, command, words, message_id)
         if reply is not None:
             await self._replies.to_message(reply, caller)
+
+    async def _refuse_secret(self, caller: Caller, message_id: MessageId) -> None:
+        """Take a typed key out of the chat; it is neither stored nor logged."""
+        log.warning("user=%s typed what looks like a secret", caller.user_id)
+        is_deleted = await self._messenger.delete(caller.chat_id, message_id)
+        card = secret_card(self._desk.look(caller), is_deleted=is_deleted)
+        await self._replies.say(card, caller.user_id)
+
+    async def _answered(
+        self,
+        caller: Caller,
+        typed: str,
+        question_id: MessageId,
+        message_id: MessageId,
+    ) -> Reply:
+        """Take a reply to a question of ours; any other reply is plain text."""
+
+        async def work() -> Reply:
+            desk = self._desk
+            if caller.is_owner:
+                found = await settings.answer(desk, caller, typed, question_id)
+                if found is not None:
+                    return found
+            return await unknown_text(desk, caller, tuple(typed.split()), message_id)
+
+        return await self._explained(work(), caller)
 
     async def _overdue(
         self, caller: Caller, command: str, words: tuple[str, ...], message: Message

@@ -51,6 +51,8 @@ class Card:
     is_protected: bool = False
     """Confirm cards cannot be forwarded."""
     is_silent: bool = False
+    asks: str = ""
+    """What stands in the empty field of a question; it is answered by a reply."""
     attachment: Attachment | None = None
     """Makes the text its caption; such a message is always new and has no buttons."""
 

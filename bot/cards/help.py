@@ -24,6 +24,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "pnl": "what it earned: today, 7d, 30d or all",
     "close": "quote a close",
     "alerts": "what is pushed, from which spread",
+    "settings": "sizes, filters, caps, messages, time zone",
+    "cancel": "end a question of mine",
     "health": "venues, scans, state of everything",
     "pause": "entries off; closing always works",
     "resume": "entries on again, a halt lifted",

@@ -82,6 +82,27 @@ SAYS: Mapping[Key, Says] = {
         "2",
         _COUNTS,
     ),
+    Key.HOLD: Says(
+        "Planned hold",
+        "Plan hold",
+        "For how long a pair is meant to stay open: net and ranking count with it.",
+        "24",
+        _dollars(8, 24, 72, 168),
+    ),
+    Key.MIN_NET: Says(
+        "Smallest net",
+        "Min net",
+        "Over the planned hold, of one leg; less is not ranked.",
+        "0.05",
+        tuple(Decimal(each) / 100 for each in ("0", "0.05", "0.1", "0.2")),
+    ),
+    Key.MAX_BREAK_EVEN: Says(
+        "Latest break-even",
+        "Break-even",
+        "A pair whose costs are earned later than this is not ranked.",
+        "24",
+        _dollars(12, 24, 48, 96),
+    ),
     Key.ALERT_SPREAD: Says(
         "Alert from",
         "Alert from",
@@ -325,12 +346,14 @@ class Section:
 
 
 SECTIONS: Mapping[str, Section] = {
-    "trade": Section("Trading", (Key.SIZE_USD, Key.LEVERAGE, Key.AUTO_ENTRY)),
+    "trade": Section("Trading", (Key.SIZE_USD, Key.LEVERAGE, Key.HOLD, Key.AUTO_ENTRY)),
     "filter": Section(
         "What is offered",
         (
             Key.ALERT_SPREAD,
             Key.MIN_SPREAD,
+            Key.MIN_NET,
+            Key.MAX_BREAK_EVEN,
             Key.MIN_VOLUME,
             Key.UNKNOWN_VOLUME,
             Key.VENUES,
@@ -362,7 +385,7 @@ SECTIONS: Mapping[str, Section] = {
         ),
     ),
     "danger": Section(
-        "When it gets dangerous",
+        "When in danger",
         (
             Key.EXIT_LIQUIDATION,
             Key.WARN_DISTANCE,
@@ -488,7 +511,7 @@ def _word(kind: Kind, value: str) -> str:
     if kind is Kind.ACTION:
         return _DOES.get(value, value)
     if kind is Kind.QUIET:
-        return value.replace("-", "–") if value else "none"  # noqa: RUF001 - a span
+        return value.replace("-", "\N{EN DASH}") if value else "none"
     return value
 
 
@@ -615,13 +638,13 @@ _READERS: Mapping[Kind, Callable[[str, Look], Value]] = {
     Kind.WHOLE: _count,
     Kind.TIMES: _count,
     Kind.PERIOD: _period,
+    Kind.HOURS: _hours,
+    Kind.SHARE: _share,
     Kind.FLAG: _flag,
     Kind.VENUES: _venues,
     Kind.TOKENS: _tokens,
     Kind.DELIVERY: _delivery,
     Kind.ACTION: _action,
-    Kind.SHARE: _share,
-    Kind.HOURS: _hours,
     Kind.QUIET: _quiet,
     Kind.ZONE: _zone,
 }
@@ -641,7 +664,8 @@ def _limit(key: Key, limit: str, look: Look) -> str:
 
 
 def _unreadable(key: Key, typed: str, look: Look) -> str:
-    unit = f" in %/{look.rate_hours}h" if PREFERENCES[key].kind is Kind.PER_HOUR else ""
+    units = {Kind.PER_HOUR: f" in %/{look.rate_hours}h", Kind.SHARE: " in percent"}
+    unit = units.get(PREFERENCES[key].kind, "")
     shown = typed if len(typed) <= _MAX_TYPED else typed[: _MAX_TYPED - 1] + "…"
     said = f"“{shown}”" if shown else "That"
     return f"{said} is no value for {_name(key)}{unit}; type {SAYS[key].example}."

@@ -128,6 +128,7 @@ def _buttons(
         *grid(unmute),
         [
             look.button("🔄 Refresh", Verb.REFRESH),
+            look.button("⚙ Settings", Verb.SCREEN, "settings"),
             look.button("📈 Top", Verb.SCREEN, "top"),
         ],
     )

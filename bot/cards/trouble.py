@@ -280,7 +280,7 @@ def _bad_value(error: errors.BadValueError, look: Look) -> Words:
     return Words(
         preference_words.fault_words(error, look),
         "Nothing was changed.",
-        helps=("alerts", "top"),
+        helps=("settings", "top"),
     )
 
 
@@ -363,6 +363,7 @@ def _buttons(
         "top": look.button("📈 Top", Verb.SCREEN, "top"),
         "matrix": look.button("▦ Matrix", Verb.SCREEN, "matrix"),
         "alerts": look.button("🔔 Alerts", Verb.SCREEN, "alerts"),
+        "settings": look.button("⚙ Settings", Verb.SCREEN, "settings"),
     }
     if look.can_trade:
         buttons["resume"] = look.button("▶ Resume", Verb.RESUME)

@@ -25,6 +25,7 @@ from bot.handlers import (
     preferences,
     repair,
     scan,
+    settings,
     trade,
     why,
 )
@@ -97,6 +98,7 @@ SCREENS: Mapping[str, tuple[str, Callable[[Desk, Caller], Awaitable[Card]]]] = {
     "close": ("close", _closing),
     "health": ("health", control.health_screen),
     "alerts": ("alerts", preferences.show_alerts),
+    "settings": ("settings", settings.show_all),
     "pnl": ("pnl", _pnl),
     "help": ("help", _help),
 }
@@ -272,6 +274,8 @@ COMMANDS: Mapping[str, CommandRoute] = {
     "pnl": _route("pnl", pnl.typed),
     "close": _route("close", positions.close, is_state_changing=True),
     "alerts": _route("alerts", preferences.alerts, is_state_changing=True),
+    "settings": _route("settings", settings.show, is_state_changing=True),
+    "cancel": _route("cancel", settings.cancel),
     "health": _route("health", control.show_health),
     "pause": _route("pause", control.pause, is_state_changing=True),
     "resume": _route("resume", control.resume, is_state_changing=True),
@@ -298,6 +302,7 @@ _TAPS: Mapping[Verb, TapHandler] = {
     Verb.ALERTS: preferences.change,
     Verb.MUTE: preferences.mute,
     Verb.SEEN: alarms.seen,
+    Verb.SET: settings.change,
     Verb.PAUSE: control.tap_pause,
     Verb.RESUME: control.tap_resume,
     Verb.FILTER: scan.narrow,

@@ -233,7 +233,7 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         clock=clock,
         ids=ground.ids,
     )
-    quoting = LiveQuoting(book, settings.quote_ttl, settings.planned_hold)
+    quoting = LiveQuoting(book, settings.quote_ttl)
     quotes = Quotes(
         QuoteParts(
             scanner=scanner,

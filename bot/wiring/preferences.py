@@ -48,7 +48,6 @@ class LiveQuoting:
 
     book: PreferenceBook
     ttl: timedelta
-    hold: timedelta
 
     @property
     def size_usd(self) -> Decimal:
@@ -59,3 +58,8 @@ class LiveQuoting:
     def leverage(self) -> Decimal:
         """Return the leverage of each leg."""
         return self.book.effective().leverage
+
+    @property
+    def hold(self) -> timedelta:
+        """Return how long a pair is meant to be held."""
+        return self.book.effective().hold

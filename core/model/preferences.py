@@ -27,6 +27,9 @@ class Key(StrEnum):
 
     SIZE_USD = "size_usd"
     LEVERAGE = "leverage"
+    HOLD = "planned_hold_h"
+    MIN_NET = "min_net"
+    MAX_BREAK_EVEN = "max_break_even_h"
     ALERT_SPREAD = "alert_spread_per_hour"
     MIN_SPREAD = "min_spread_per_hour"
     MIN_VOLUME = "min_volume_usd"
@@ -229,6 +232,30 @@ _TABLE = (
         capped_by=Key.MAX_LEVERAGE,
     ),
     Preference(
+        key=Key.HOLD,
+        kind=Kind.HOURS,
+        setting="planned_hold_h",
+        risk=Risk.HIGHER,
+        least=_ONE,
+        most=Decimal(720),
+    ),
+    Preference(
+        key=Key.MIN_NET,
+        kind=Kind.SHARE,
+        setting="min_net",
+        risk=Risk.LOWER,
+        least=Decimal(-1),
+        most=_ONE,
+    ),
+    Preference(
+        key=Key.MAX_BREAK_EVEN,
+        kind=Kind.HOURS,
+        setting="max_break_even_h",
+        risk=Risk.HIGHER,
+        least=_ONE,
+        most=Decimal(8760),
+    ),
+    Preference(
         key=Key.ALERT_SPREAD,
         kind=Kind.PER_HOUR,
         setting="alert_spread_hourly",
@@ -428,6 +455,11 @@ class Effective:
     def leverage(self) -> Decimal:
         """Return the leverage of each leg."""
         return self.number(Key.LEVERAGE)
+
+    @property
+    def hold(self) -> timedelta:
+        """Return how long a pair is meant to be held."""
+        return timedelta(hours=int(self.number(Key.HOLD)))
 
     @property
     def alert_spread_per_hour(self) -> Decimal:

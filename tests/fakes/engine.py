@@ -102,6 +102,9 @@ FACTS = EngineFacts(
 HOST: Mapping[Key, Given] = {
     Key.SIZE_USD: Given(Decimal(500)),
     Key.LEVERAGE: Given(Decimal(3)),
+    Key.HOLD: Given(Decimal(24)),
+    Key.MIN_NET: Given(Decimal("0.0005")),
+    Key.MAX_BREAK_EVEN: Given(Decimal(24)),
     Key.ALERT_SPREAD: Given(Decimal("0.00005")),
     Key.MIN_SPREAD: Given(Decimal("0.00002")),
     Key.MIN_VOLUME: Given(Decimal(50000)),

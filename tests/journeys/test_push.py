@@ -136,7 +136,10 @@ async def test_what_fell_and_rose_again_within_four_hours_is_not_news(
         await minutes(calm, 2)
         jump(calm, "ETH")
         await minutes(calm, 2)
-    assert len(pushes(calm)) == 1
+    assert pushes(calm) == []
+    (told,) = find(calm, "⏹")
+    assert told.text.startswith("⏹ ETH 0.")
+    assert "%/8h is gone after 60 s · 🧪 PAPER" in told.text
 
 
 async def test_a_thin_unknown_or_stale_side_is_no_news(calm: House) -> None:
@@ -202,7 +205,7 @@ async def test_a_token_is_muted_on_its_news_and_speaks_again(calm: House) -> Non
     await calm.pass_time(timedelta(hours=8))
     await minutes(calm, 2)
     assert len(pushes(calm)) == 2
-    assert await calm.tap("🚫 Token", pushes(calm)[-1]) == "ETH is muted"
+    assert await calm.tap("🚫 ETH", pushes(calm)[-1]) == "ETH is muted"
     await calm.restart()
     await calm.pass_time(timedelta(hours=5))
     await minutes(calm, 2)

@@ -39,7 +39,7 @@ def test_a_button_says_what_was_put_on_it(verb: Verb, subject: str, arg: str) ->
         "",
         "y",
         "y:",
-        "j:id000001",
+        "1:id000001",
         "t:short",
         "t:id000001:",
         "t:id000001:a b",

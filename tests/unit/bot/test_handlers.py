@@ -1124,7 +1124,16 @@ async def test_a_viewer_cannot_reach_owners_screens_by_a_forged_argument(
 
 START_SCREENS = ["/start", "/help", "/top", "/matrix", "/matrix HYPE", "/matrix RARE"]
 START_SCREENS += ["/open", "/open HYPE", "/open NOPE", "/pos", "/pos HYPE", "/close"]
-START_SCREENS += ["/alerts", "/health", "/pause", "/resume", "/alerts mute HYPE"]
+START_SCREENS += [
+    "/settings",
+    "/cancel",
+    "/settings size",
+    "/alerts",
+    "/health",
+    "/pause",
+    "/resume",
+    "/alerts mute HYPE",
+]
 START_SCREENS += ["/halt"]
 
 
