@@ -266,7 +266,7 @@ class Claims:
         return replace(
             advance_trade(trade, "T19"),
             close_plan_id=plan.plan_id,
-            close_target_base=trade.quantity_base * 0,
+            close_target_base=body.remaining_base,
             close_rounds=0,
             chat_id=plan.chat_id,
             message_id=message_id,

@@ -25,6 +25,7 @@ from core.model.control import (
     TradingState,
 )
 from core.model.health import Health, VenueHealth
+from core.model.plan import WHOLE
 from core.model.position import Portfolio
 from core.model.preferences import Key
 from core.model.trade import TradeState
@@ -455,15 +456,21 @@ class Engine:
         return await self._parts.quotes.best(size_usd=size_usd, person=person)
 
     async def quote_close(
-        self, trade_id: TradeId, *, user_id: UserId, chat_id: ChatId
+        self,
+        trade_id: TradeId,
+        *,
+        share: Decimal = WHOLE,
+        user_id: UserId,
+        chat_id: ChatId,
     ) -> Quote:
-        """Price a close now from both books.
+        """Price a close of all or a share of a pair now from both books.
 
         Raises:
-            CoreError: unknown or busy trade, or a venue that does not answer.
+            CoreError: unknown or busy trade, a part too small, or a venue that does not
+                answer.
         """
         person = Person(user_id, chat_id)
-        return await self._parts.quotes.close(trade_id, person=person)
+        return await self._parts.quotes.close(trade_id, person=person, share=share)
 
     async def quote_adopt(
         self,

@@ -31,6 +31,7 @@ from core.errors import (
 )
 from core.liquidity import PairBooks
 from core.model.opportunity import Opportunity
+from core.model.plan import WHOLE
 from core.model.trade import TradeState
 from core.opportunities import chosen_pair, net_refusal
 from core.planning import (
@@ -190,11 +191,14 @@ class Quotes:
         priced = replace(pair, estimate=body.estimate, unpriced=None)
         return replace(priced, refusal=net_refusal(priced, self._parts.scanner.gates))
 
-    async def close(self, trade_id: TradeId, *, person: Person) -> Quote:
-        """Price a close now and store it as a draft.
+    async def close(
+        self, trade_id: TradeId, *, person: Person, share: Decimal = WHOLE
+    ) -> Quote:
+        """Price a close of all or a share of a pair now and store it as a draft.
 
         Raises:
-            CoreError: unknown or busy trade, or a venue that does not answer.
+            CoreError: unknown or busy trade, a part too small, or a venue that does not
+                answer.
         """
         trade = await self._parts.trades.trade(trade_id)
         if trade is None:
@@ -214,6 +218,7 @@ class Quotes:
             books=books,
             snapshots={s.instrument.venue_id: s for s in known if s is not None},
             balances=balances,
+            share=share,
         )
         return await self._parts.claims.draft(body, person, CLOSE_TTL)
 

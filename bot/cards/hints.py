@@ -26,6 +26,12 @@ def too_many_words(look: Look, command: str, example: str) -> Card:
     return hint_card(first, look, f"For example: {example}")
 
 
+def bad_close(look: Look) -> Card:
+    """Return what is said to a close that cannot be read."""
+    first = "/close takes a pair and, if you like, how much of it in percent."
+    return hint_card(first, look, "For example: /close HYPE 50%")
+
+
 def unknown_period(look: Look) -> Card:
     """Return what is said to a period that /pnl does not know."""
     first = "/pnl takes today, 7d, 30d or all."

@@ -9,11 +9,12 @@ from bot.callbacks import Tap, Verb
 from bot.cards import net, numbers
 from bot.cards.adopt import adopt_card
 from bot.cards.card import Button, Card, Style
+from bot.cards.exits import HALF
 from bot.cards.history import past_line
 from bot.cards.layout import lines, rows_of, text
 from bot.cards.legs import leg_table, unit_words
 from bot.cards.proof import gap_text
-from core.model.plan import AdoptPlan, OpenPlan
+from core.model.plan import AdoptPlan, ClosePlan, OpenPlan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from bot.cards.look import Look
     from bot.cards.shown import QuoteRequest
     from core.model.history import SpreadStats
-    from core.model.plan import ClosePlan, PlanBody, PlanLeg
+    from core.model.plan import PlanBody, PlanLeg
     from core.model.units import Nonce, PlanId
 
 MAX_NAMED = 3
@@ -59,7 +60,8 @@ def plan_card(offer: Offer, look: Look) -> Card:
     if isinstance(body, OpenPlan):
         html, confirm = _open_text(offer, body, look), _open_button(body)
     else:
-        html, confirm = _close_text(offer, body, look), "❗ Close both"
+        html = _close_text(offer, body, look)
+        confirm = "❗ Close part" if body.remaining_base else "❗ Close both"
     style = Style.SUCCESS if isinstance(body, OpenPlan) else Style.DANGER
     decide = [
         Button(confirm, Tap(Verb.CONFIRM, offer.nonce), style),
@@ -72,6 +74,7 @@ def plan_card(offer: Offer, look: Look) -> Card:
         rows=rows_of(
             decide,
             _size_buttons(offer, look) if isinstance(body, OpenPlan) else [],
+            _part_buttons(body, look) if isinstance(body, ClosePlan) else [],
             [look.button("🔄 New quote", Verb.REQUOTE)],
         ),
         shown={
@@ -86,6 +89,13 @@ def plan_card(offer: Offer, look: Look) -> Card:
 
 def _open_button(body: OpenPlan) -> str:
     return f"✅ Open {numbers.whole_usd(body.size_usd)} × 2"  # noqa: RUF001 -- two legs, people read it as times
+
+
+def _part_buttons(body: ClosePlan, look: Look) -> Sequence[Button]:
+    """Offer the half on the card that closes the whole."""
+    if body.remaining_base:
+        return []
+    return [look.button("Close half", Verb.EXIT, HALF)]
 
 
 def _size_buttons(offer: Offer, look: Look) -> Sequence[Button]:
@@ -302,11 +312,27 @@ def _close_text(offer: Offer, body: ClosePlan, look: Look) -> str:
 
 
 def _close_head(body: ClosePlan, look: Look) -> str:
+    if body.remaining_base:
+        return _part_head(body, look)
     if body.expected_net_usd is None:
         end = "The end result cannot be valued now"
     else:
         end = f"You would end near {numbers.usd(body.expected_net_usd, is_signed=True)}"
     return f"Close {text(body.base)}? {end} · {look.badge}"
+
+
+def _part_head(body: ClosePlan, look: Look) -> str:
+    """Say what a close of a part brings about, and what stays."""
+    if body.expected_net_usd is None:
+        end = "what this part brings cannot be valued now"
+    else:
+        gain = numbers.usd(body.expected_net_usd, is_signed=True)
+        end = f"this part ends at {gain} before funding"
+    listed = body.remaining_base / body.first.instrument.multiplier
+    return (
+        f"Close a part of {text(body.base)}? {numbers.quantity(listed)} stay open on"
+        f" each leg, {end} · {look.badge}"
+    )
 
 
 def _close_legs(body: ClosePlan, look: Look) -> str:

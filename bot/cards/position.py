@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.callbacks import Verb
 from bot.cards import foreign, numbers
 from bot.cards.card import Card, Style
-from bot.cards.exits import wish_buttons, wish_lines
+from bot.cards.exits import HALF, wish_buttons, wish_lines
 from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
 from bot.cards.legs import leg_table, unit_words
 from bot.cards.repair import STOPPED, accepted_words, repair_buttons
@@ -363,10 +363,11 @@ def _position_buttons(position: Position, look: Look) -> tuple[tuple[Button, ...
     can_close = look.can_trade and trade.state is TradeState.OPEN
     name = numbers.cut(trade.base)
     close = look.button(f"Close {name}…", Verb.CLOSE, "0", Style.DANGER)
+    half = look.button("Close half…", Verb.EXIT, HALF, Style.DANGER)
     payments = look.button("Payments", Verb.PNL, "pay")
     return rows_of(
         *(repair_buttons(look) if trade.needs_attention else ()),
-        [close] if can_close else [],
+        [close, half] if can_close else [],
         wish_buttons(position.wishes, look) if can_close else [],
         [payments] if trade.opened_at is not None else [],
         [

@@ -87,6 +87,8 @@ class QuoteRequest:
     """The trade to close; None asks for an opening."""
     seen_per_hour: Decimal | None = None
     """Spread the person saw when he tapped, to say when it moved."""
+    share: Decimal = Decimal(1)
+    """Part of the trade to close."""
 
     def pack(self) -> dict[str, str]:
         """Return the request as texts."""
@@ -98,6 +100,7 @@ class QuoteRequest:
             "short": short,
             "size": None if self.size_usd is None else str(self.size_usd),
             "trade": self.trade_id,
+            "share": None if self.share == 1 else str(self.share),
         }
         return {key: value for key, value in values.items() if value is not None}
 
@@ -113,4 +116,5 @@ def unpack_request(shown: Mapping[str, str]) -> QuoteRequest | None:
         venues=(VenueId(long), VenueId(short)) if long and short else None,
         size_usd=Decimal(size) if size else None,
         trade_id=TradeId(trade) if trade else None,
+        share=Decimal(shown.get("share", "1")),
     )

@@ -242,6 +242,15 @@ def _closed(facts: Facts, look: Look) -> Sequence[str]:
 
 def _stays_open(facts: Facts, look: Look) -> Sequence[str]:
     base = base_of(facts)
+    if facts.get("was_closing") == "part":
+        return (
+            (
+                f"✅ {base}: the part is closed, the rest is open and hedged"
+                f" · {_tail(facts, look)}"
+            ),
+            _rows(facts, look),
+            f"Left on each leg: {quantity(facts, 'remaining')} {base}",
+        )
     return (
         f"{base} stays open, hedged · {_tail(facts, look)}",
         ("" if facts.get("was_closing") == "no" else "The close stopped: ")

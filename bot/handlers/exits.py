@@ -8,6 +8,7 @@ from bot.cards import exits, numbers, trouble
 from bot.cards.card import Reply
 from bot.handlers.positions import show_position
 from bot.handlers.screens import OldScreenError, is_event, number_of, screen_behind
+from bot.handlers.trade import half
 from core.model.units import TradeId
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ async def change(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) ->
         raise OldScreenError(screen.kind)
     trade_id = TradeId(screen.shown["trade"])
     is_new = is_event(screen)
+    if tap.arg == exits.HALF:
+        return await half(desk, caller, tap, message_id)
     if tap.arg == exits.AFTER_PAYMENT:
         return await _after_payment(desk, caller, trade_id, is_new=is_new)
     if tap.arg == exits.STOP:

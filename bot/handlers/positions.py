@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bot.cards import hints, position
@@ -18,6 +19,7 @@ from bot.handlers.screens import (
 )
 from bot.handlers.trade import quote
 from core.errors import UnknownTradeError
+from core.model.plan import WHOLE
 from core.model.units import TradeId
 
 if TYPE_CHECKING:
@@ -53,10 +55,11 @@ async def positions(
 async def close(
     desk: Desk, caller: Caller, words: tuple[str, ...], message_id: MessageId
 ) -> Reply:
-    """Quote a close; without words the only pair's, or a choice."""
+    """Quote a close of all or a part; without words the only pair's, or a choice."""
     del message_id
-    if len(words) > 1:
-        return Reply(hints.too_many_words(desk.look(caller), "/close", "/close HYPE"))
+    share = share_of(words[1]) if len(words) == 2 else WHOLE  # noqa: PLR2004 - ID and part
+    if len(words) > 2 or share is None:  # noqa: PLR2004 - ID and part
+        return Reply(hints.bad_close(desk.look(caller)))
     if words:
         trade_id = await _trade_named(desk, words[0])
         if trade_id is None:
@@ -64,12 +67,23 @@ async def close(
         found = await desk.engine.position(trade_id)
         if found.trade.state.is_terminal:
             return Reply(position.position_card(found, desk.look(caller)))
-        return await quote(desk, caller, QuoteRequest(trade_id=trade_id))
+        return await quote(desk, caller, QuoteRequest(trade_id=trade_id, share=share))
     portfolio = await desk.engine.portfolio()
     if len(portfolio.positions) == 1:
         only = portfolio.positions[0].trade.trade_id
         return await quote(desk, caller, QuoteRequest(trade_id=only))
     return Reply(await show_positions(desk, caller, {"closing": "yes"}))
+
+
+def share_of(word: str) -> Decimal | None:
+    """Return the part of a pair that a word names (50%, half, all); None if none."""
+    named = {"half": Decimal("0.5"), "all": WHOLE}.get(word.lower())
+    if named is not None:
+        return named
+    bare = word.removesuffix("%")
+    if not bare.isascii() or not bare.isdigit() or not 0 < int(bare) <= 100:  # noqa: PLR2004 - percent
+        return None
+    return Decimal(int(bare)) / 100
 
 
 async def show_positions(desk: Desk, caller: Caller, view: Mapping[str, str]) -> Card:

@@ -71,6 +71,9 @@ def dollars(word: str) -> Decimal | None:
     return value if value.is_finite() and 0 < value <= MAX_USD else None
 
 
+HALF = Decimal("0.5")
+
+
 async def open_row(
     desk: Desk, caller: Caller, tap: Tap, message_id: MessageId
 ) -> Reply:
@@ -123,6 +126,17 @@ async def _again(
     return replace(await quote(desk, caller, request), is_new=is_event(screen))
 
 
+async def half(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
+    """Quote the close of half a pair; on a confirm card its old button dies first."""
+    screen = await screen_behind(desk, caller, tap, message_id)
+    if "trade" not in screen.shown:
+        return Reply(toast=trouble.UNKNOWN_BUTTON)
+    await _discard(desk, screen)
+    trade_id = TradeId(screen.shown["trade"])
+    reply = await quote(desk, caller, QuoteRequest(trade_id=trade_id, share=HALF))
+    return replace(reply, is_new="plan" not in screen.shown)
+
+
 async def _discard(desk: Desk, screen: Screen | None) -> None:
     if screen is not None and "plan" in screen.shown:
         await desk.engine.discard(PlanId(screen.shown["plan"]))
@@ -158,7 +172,9 @@ async def _busy(desk: Desk, caller: Caller, error: errors.TradeBusyError) -> Rep
 async def _ask(desk: Desk, caller: Caller, request: QuoteRequest) -> Quote:
     engine, user, chat = desk.engine, caller.user_id, caller.chat_id
     if request.trade_id is not None:
-        return await engine.quote_close(request.trade_id, user_id=user, chat_id=chat)
+        return await engine.quote_close(
+            request.trade_id, share=request.share, user_id=user, chat_id=chat
+        )
     if request.token is None:
         size = request.size_usd
         return await engine.quote_best(size_usd=size, user_id=user, chat_id=chat)

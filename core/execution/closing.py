@@ -188,5 +188,5 @@ def _why_rest(docket: Docket) -> str:
     trade = docket.trade
     left = min(docket.booked(1), docket.booked(2)) - (trade.close_target_base or ZERO)
     if trade.first.instrument.floor_quantity(left) <= 0:
-        return "the part you asked for is closed"
+        return endings.PART_CLOSED
     return "the books were too thin to close all of it"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from core.model.trade import Trade
 
 
+PART_CLOSED = "the part you asked for is closed"
 MISSES_ALLOWED = 3
 MISSES_WITHIN = timedelta(hours=1)
 RECENT = 20
@@ -141,6 +142,12 @@ async def closed(world: World, docket: Docket, row: str, reason: str) -> Docket:
     return await world.settle_down(docket, row, changed=ended, tell=(tell,))
 
 
+def _was_closing(trade: Trade, reason: str) -> str:
+    if trade.close_target_base is None:
+        return "no"
+    return "part" if reason == PART_CLOSED else "yes"
+
+
 async def stays_open(world: World, docket: Docket, row: str, reason: str) -> Docket:
     """Go back to OPEN, hedged, and say why the close stopped (T21, T26, T31)."""
     docket = await world.enriched(docket)
@@ -149,7 +156,7 @@ async def stays_open(world: World, docket: Docket, row: str, reason: str) -> Doc
     more = facts.known(
         reason=reason,
         remaining=remaining,
-        was_closing="no" if docket.trade.close_target_base is None else "yes",
+        was_closing=_was_closing(docket.trade, reason),
     )
     tell = world.result(AlertKind.STAYS_OPEN, more, is_news=is_news)
     rested = replace(

@@ -52,7 +52,8 @@ class AlertKind(StrEnum):
     |                | (both ends: `kept` (base an owner keeps), `kept_side`,          |
     |                | `kept_venue`)                                                   |
     | STAYS_OPEN     | `reason`, `remaining` (base per leg), `was_closing` (no: the    |
-    |                | legs were leveled again without a close)                        |
+    |                | legs were leveled again without a close; part: what was asked   |
+    |                | for is closed)                                                  |
     | NOT_HEDGED     | `reason`, `tries`, `last_answer`, `repeat_s`; what to do by     |
     |                | hand: `do_venue`, `do_symbol` (native name), `do_side`          |
     |                | (buy/sell), `do_quantity`; while an order is being checked:     |

@@ -21,6 +21,9 @@ from core.model.units import (
     UserId,
 )
 
+WHOLE = Decimal(1)
+"""Share of a pair that a close takes unless a part is asked for."""
+
 
 class PlanState(StrEnum):
     """Life of a confirm card."""
@@ -130,6 +133,9 @@ class ClosePlan:
     price_usd: Decimal | None
     fees_usd: Decimal
     bounds: Bounds
+    remaining_base: Decimal = Decimal(0)
+    """What stays open on each leg; money above is then of the closed part alone, but
+    for the funding, which is the whole pair's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -312,14 +312,14 @@ def value_of(trade: Trade, at: datetime = START) -> Position:
     return Position(trade=trade, long=long, short=short, valued_at=at)
 
 
-def close_plan(trade: Trade) -> ClosePlan:
-    """Return a close of everything at the mark price."""
+def close_plan(trade: Trade, share: Decimal = Decimal(1)) -> ClosePlan:
+    """Return a close at the mark price."""
     first, second = (
         replace(
             plan_leg(
                 snapshot(trade.base, leg.instrument.venue_id, price="40"),
                 leg.side,
-                leg.held_base,
+                leg.held_base * share,
             ),
             order_side=OrderSide.SELL if leg.side is LegSide.LONG else OrderSide.BUY,
         )
@@ -335,6 +335,7 @@ def close_plan(trade: Trade) -> ClosePlan:
         price_usd=Decimal("-0.20"),
         fees_usd=Decimal("0.75"),
         bounds=replace(BOUNDS, min_spread_per_hour=None, max_cost_usd=None),
+        remaining_base=trade.first.held_base * (1 - share),
     )
 
 
@@ -555,14 +556,19 @@ class ScriptedEngine(Engine):
         return self._stored(body, user_id, chat_id, self.passed_over)
 
     async def quote_close(
-        self, trade_id: TradeId, *, user_id: UserId, chat_id: ChatId
+        self,
+        trade_id: TradeId,
+        *,
+        share: Decimal = Decimal(1),
+        user_id: UserId,
+        chat_id: ChatId,
     ) -> Quote:
-        """Quote the close of an open trade."""
+        """Quote the close of an open trade, or of a share of it."""
         self._refuse()
         trade = self._trade(trade_id)
         if trade.state is not TradeState.OPEN:
             raise errors.TradeBusyError(trade_id, trade.state.value)
-        return self._stored(close_plan(trade), user_id, chat_id)
+        return self._stored(close_plan(trade, share), user_id, chat_id)
 
     async def quote_adopt(
         self,

@@ -135,3 +135,40 @@ async def test_a_viewer_sees_results_and_sets_nothing(house: House) -> None:
     assert all("After next pay" not in label for row in shown.labels for label in row)
     card = await house.say("/pnl all", VERA)
     assert "1 open" in card.text
+
+
+async def test_half_is_closed_and_the_rest_stays_hedged(house: House) -> None:
+    """Less risk without leaving: both legs shrink alike, and the books follow."""
+    await house.enter("PEPE")
+    trade = await newest(house)
+    held = trade.first.held_base
+    card = await house.say("/close PEPE 50%")
+    assert card.text.startswith("Close a part of PEPE? ")
+    await house.tap("Close part", card)
+    await house.rest()
+
+    after = await newest(house)
+    assert after.state is TradeState.OPEN
+    assert after.first.held_base == after.second.held_base
+    lot = max(leg.instrument.lot_base for leg in after.legs)
+    assert abs(after.first.held_base - held / 2) <= lot
+    assert "the part is closed, the rest is open and hedged" in house.card().text
+    for leg in after.legs:
+        venue = house.accounts[leg.instrument.venue_id]
+        (position,) = await venue.positions()
+        assert abs(position.quantity_base) == leg.held_base
+    results = await house.say("/pnl all")
+    assert "1 open" in results.text
+
+    await house.leave("PEPE")
+    assert (await newest(house)).state is TradeState.CLOSED
+
+
+async def test_a_part_too_small_to_trade_is_refused_in_words(house: House) -> None:
+    """A crumb that no venue takes back must never be left behind."""
+    await house.enter("PEPE")
+    card = await house.say("/close PEPE 1%")
+
+    assert "too small" in card.text
+    assert "close all of it instead" in card.text
+    assert (await newest(house)).state is TradeState.OPEN

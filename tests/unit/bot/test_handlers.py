@@ -659,7 +659,10 @@ async def test_refreshing_the_matrix_reads_the_lists_again(chat: Chat) -> None:
         ("/top a b", "That is more than /top takes."),
         ("/matrix a b", "That is more than /matrix takes."),
         ("/pos a b", "That is more than /pos takes."),
-        ("/close a b", "That is more than /close takes."),
+        (
+            "/close a b",
+            "/close takes a pair and, if you like, how much of it in percent.",
+        ),
         ("/pos NOPE", "There is no pair NOPE."),
         ("/close NOPE", "There is no pair NOPE."),
         ("/alerts loud", "“loud” is no alert setting."),
