@@ -43,7 +43,7 @@ from core.planning import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from decimal import Decimal
 
     from core.appraisal import Past
@@ -177,15 +177,57 @@ class Quotes:
             passed.append((pair.base, why))
         raise NothingFitsError(tuple(passed))
 
-    async def tried(self, pair: Opportunity, person: Person) -> Opportunity | CoreError:
-        """Price a pair as a quote would, and store nothing.
+    async def tried(
+        self, pairs: Sequence[Opportunity], person: Person
+    ) -> list[Opportunity | CoreError]:
+        """Price pairs as quotes would, each book and balance read once; store nothing.
 
-        Returns the pair with its estimate, and with what its net refuses, or the first
-        thing that stops a quote.
+        Each comes back with its estimate, and with what its net refuses, or as the
+        first thing that stops a quote.
         """
+        stops = [await self._stop_of(each, person) for each in pairs]
+        sides = {
+            (side.instrument.venue_id, side.instrument.symbol): side.instrument
+            for pair, stop in zip(pairs, stops, strict=True)
+            for side in (pair.long, pair.short)
+            if stop is None
+        }
+        found, balances, _ = await asyncio.gather(
+            asyncio.gather(
+                *(self._book(each) for each in sides.values()), return_exceptions=True
+            ),
+            self._balances(tuple({venue_id for venue_id, _ in sides})),
+            self._parts.fees.learn(tuple(sides.values())),
+        )
+        books = dict(zip(sides, found, strict=True))
+        return [
+            stop or self._tried(pair, books, balances)
+            for pair, stop in zip(pairs, stops, strict=True)
+        ]
+
+    async def _stop_of(self, pair: Opportunity, person: Person) -> CoreError | None:
         try:
             await self._check_entry(pair, person)
-            body = await self._price_open(pair, None)
+        except CoreError as error:
+            return error
+        return None
+
+    def _tried(
+        self,
+        pair: Opportunity,
+        books: Mapping[tuple[VenueId, str], OrderBook | BaseException],
+        balances: Mapping[VenueId, Balance],
+    ) -> Opportunity | CoreError:
+        read = []
+        for side in (pair.long, pair.short):
+            book = books[side.instrument.venue_id, side.instrument.symbol]
+            if isinstance(book, CoreError):
+                return book
+            if isinstance(book, BaseException):
+                raise book
+            read.append(book)
+        try:
+            body = self._plan(pair, PairBooks(read[0], read[1]), balances, None)
         except CoreError as error:
             return error
         priced = replace(pair, estimate=body.estimate, unpriced=None)
@@ -297,6 +339,16 @@ class Quotes:
             self._balances((long.venue_id, short.venue_id)),
             self._parts.fees.learn((long, short)),
         )
+        return self._plan(pair, books, balances, size_usd)
+
+    def _plan(
+        self,
+        pair: Opportunity,
+        books: PairBooks,
+        balances: Mapping[VenueId, Balance],
+        size_usd: Decimal | None,
+    ) -> OpenPlan:
+        long, short = pair.long.instrument, pair.short.instrument
         quoting = self._parts.quoting
         body = build_open_plan(
             pair,

@@ -7,7 +7,6 @@ reason that a scan gives and that this walk does not know is shown as it was giv
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Protocol
@@ -40,8 +39,10 @@ if TYPE_CHECKING:
 class EntryGates(Protocol):
     """What a quote checks before it offers a pair."""
 
-    async def tried(self, pair: Opportunity, person: Person) -> Opportunity | CoreError:
-        """Return the pair priced now, or the first thing that stops an entry."""
+    async def tried(
+        self, pairs: Sequence[Opportunity], person: Person
+    ) -> list[Opportunity | CoreError]:
+        """Return each pair priced now, or the first thing that stops its entry."""
         ...
 
 
@@ -76,9 +77,7 @@ class Why:
             if each.refusal is None and each.snapshot is not None
         ]
         asks_entry = self._entry is not None and person is not None
-        pairs = await asyncio.gather(
-            *(self._pair(each, person) for each in _pairs(row.base, usable))
-        )
+        pairs = await self._judged(_pairs(row.base, usable), person)
         latest, gates = self._scanner.latest, self._scanner.gates
         is_paired = row.status is TokenStatus.OK
         return Explanation(
@@ -185,17 +184,26 @@ class Why:
 
     # --- one pair ---------------------------------------------------------------------
 
-    async def _pair(self, pair: Opportunity, person: Person | None) -> PairVerdict:
-        refusal: Skip | CoreError | None = pair_refusal(pair, self._scanner.gates)
-        if refusal is None:
-            pair = self._priced(pair)
-            refusal = self._told_of(pair) or pair.refusal
-        if refusal is not None or self._entry is None or person is None:
+    async def _judged(
+        self, pairs: Sequence[Opportunity], person: Person | None
+    ) -> list[PairVerdict]:
+        """Walk the scan's gates, then ask the quote about all that passed at once."""
+        verdicts = [self._pair(each) for each in pairs]
+        if self._entry is None or person is None:
+            return verdicts
+        passed = [each.pair for each in verdicts if each.refusal is None]
+        answers = iter(await self._entry.tried(passed, person) if passed else ())
+        return [
+            each if each.refusal is not None else _verdict(each.pair, next(answers))
+            for each in verdicts
+        ]
+
+    def _pair(self, pair: Opportunity) -> PairVerdict:
+        refusal = pair_refusal(pair, self._scanner.gates)
+        if refusal is not None:
             return PairVerdict(pair, refusal)
-        tried = await self._entry.tried(pair, person)
-        if isinstance(tried, Opportunity):
-            return PairVerdict(tried, tried.refusal)
-        return PairVerdict(pair, tried)
+        priced = self._priced(pair)
+        return PairVerdict(priced, self._told_of(priced) or priced.refusal)
 
     def _told_of(self, pair: Opportunity) -> Skip | None:
         """Return why the last scan left this pair out, in this direction."""
@@ -211,6 +219,12 @@ class Why:
             if venues_of(each) == wanted:
                 return replace(each, long=pair.long, short=pair.short)
         return pair
+
+
+def _verdict(pair: Opportunity, tried: Opportunity | CoreError) -> PairVerdict:
+    if isinstance(tried, Opportunity):
+        return PairVerdict(tried, tried.refusal)
+    return PairVerdict(pair, tried)
 
 
 def _row_of_left_out(current: Availability, token: str) -> TokenRow:

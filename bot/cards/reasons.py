@@ -253,16 +253,17 @@ def _stablecoin_gap(told: Told) -> Reason:
 def _below_net(told: Told) -> Reason:
     return Reason(
         told.detail,
-        "Thicker books, a wider spread or a longer CARRY_PLANNED_HOLD_H would change"
-        " it; /open still lets you choose it yourself.",
+        "Thicker books, a wider spread, a longer CARRY_PLANNED_HOLD_H or a lower"
+        " CARRY_MIN_NET would change it; /open still lets you choose it yourself.",
     )
 
 
 def _late_break_even(told: Told) -> Reason:
     return Reason(
         told.detail,
-        "Thicker books or a wider spread would earn the costs sooner; /open still lets"
-        " you choose it yourself.",
+        "Thicker books or a wider spread would earn the costs sooner;"
+        " CARRY_MAX_BREAK_EVEN_H and CARRY_MAX_BREAK_EVEN_PAYMENTS set how long is too"
+        " long; /open still lets you choose it yourself.",
     )
 
 

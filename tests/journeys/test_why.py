@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.journeys.house import VERA, open_house
+from tests.journeys.house import BOOKS, VERA, open_house
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -70,6 +70,18 @@ async def test_the_quotes_own_checks_are_walked_too(house: House) -> None:
     assert "Entries are paused by another person" in viewed.text
     assert not [each for each in viewed.buttons if "Open" in each.label]
     assert await house.trades() == []
+
+
+async def test_one_question_reads_each_book_once(tmp_path: Path) -> None:
+    """Six pairs on four venues are four books, or a busy venue would miss a scan."""
+    more = {"min_net": "-1", "max_break_even_h": 8760, "min_spread_hourly": 0}
+    payments = {"max_break_even_payments": 10000}
+    async with open_house(tmp_path, **more, **payments) as house:  # type: ignore[arg-type]  # settings
+        house.box.requests.clear()
+        said = await house.say("/why APT")
+        assert said.text.count("nothing refuses it") == 6
+        asked = [x for x in house.box.requests if x.endpoint.endswith(BOOKS[x.venue])]
+        assert sorted(one.venue for one in asked) == sorted(BOOKS)
 
 
 async def test_a_silent_venue_is_named_and_comes_back(house: House) -> None:

@@ -24,7 +24,7 @@ from tests.fakes.objects import BINANCE, EXTENDED, HYPERLIQUID, LIGHTER
 from tests.fakes.runtime import START
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from core.errors import CoreError
     from core.model.instrument import Instrument
@@ -246,8 +246,8 @@ EXAMPLES = {
     ),
     SkipReason.BELOW_MIN_NET: Example(
         "❌ EX>BN: +0.10 USD net over 24 h, 0.25 USD wanted. Thicker books, a wider"
-        " spread or a longer CARRY_PLANNED_HOLD_H would change it; /open still lets"
-        " you choose it yourself.",
+        " spread, a longer CARRY_PLANNED_HOLD_H or a lower CARRY_MIN_NET would change"
+        " it; /open still lets you choose it yourself.",
         _a_pair,
         prices=_priced(
             SkipReason.BELOW_MIN_NET, "+0.10 USD net over 24 h, 0.25 USD wanted"
@@ -255,7 +255,9 @@ EXAMPLES = {
     ),
     SkipReason.LATE_BREAK_EVEN: Example(
         "❌ EX>BN: even after 31.0 h, at most 24 h wanted. Thicker books or a wider"
-        " spread would earn the costs sooner; /open still lets you choose it yourself.",
+        " spread would earn the costs sooner; CARRY_MAX_BREAK_EVEN_H and"
+        " CARRY_MAX_BREAK_EVEN_PAYMENTS set how long is too long; /open still lets you"
+        " choose it yourself.",
         _a_pair,
         prices=_priced(
             SkipReason.LATE_BREAK_EVEN, "even after 31.0 h, at most 24 h wanted"
@@ -300,11 +302,13 @@ class Gatekeeper:
         self.refusal = refusal
         self.asked: list[tuple[str, str]] = []
 
-    async def tried(self, pair: Opportunity, person: Person) -> Opportunity | CoreError:
+    async def tried(
+        self, pairs: Sequence[Opportunity], person: Person
+    ) -> list[Opportunity | CoreError]:
         """Refuse, or let through."""
         assert person is ANNA
-        self.asked.append(venues_of(pair))
-        return self.refusal or pair
+        self.asked += [venues_of(each) for each in pairs]
+        return [self.refusal or each for each in pairs]
 
 
 @pytest.mark.parametrize(
