@@ -361,8 +361,10 @@ def test_a_confirm_card_can_be_checked_by_hand() -> None:
         "Even after 19 h 30 · by the clock 18 h 10 (5 HL payments)",
         "Locks $400.00 · 0.13% on it · 37% a year net of costs",
         "No history of this pair yet",
-        "Settled in USDT on BN and USDC on HL, both counted as $"
-        " · their gap is not known",
+        (
+            "Settled in USDT on BN and USDC on HL, both counted as $"
+            " · their gap is not known"
+        ),
         "Refuses: funding < 0.048%/8h, cost > $1.25, slip > 0.1% HL / 0.15% BN",
         "Valid until 21:52:58 UTC (45 s) · data age: rate, book",
     ]
