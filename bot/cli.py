@@ -99,9 +99,7 @@ async def _command(options: argparse.Namespace, settings: Settings) -> int:
         "run": lambda: _run(settings),
         "check": lambda: _check(settings),
         "export": lambda: _export(settings, days=options.days),
-        "backtest": lambda: _backtest(
-            settings, days=options.days, as_json=options.json
-        ),
+        "backtest": lambda: _backtest(settings, options),
         "backup": lambda: _backup(settings, options.path),
         "restore": lambda: _restore(settings, options.path),
         "scan": lambda: (
@@ -142,6 +140,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     backtest.add_argument(
         "--days", type=_days, help="only the last so many days; all that is kept if not"
+    )
+    backtest.add_argument(
+        "--every",
+        type=int,
+        choices=range(1, 11),
+        metavar="MINUTES",
+        help="judge one scan in so many minutes, 1 to 10; every scan if not",
     )
     backtest.add_argument(
         "--json", action="store_true", help="print one JSON object for each day"
@@ -197,13 +202,14 @@ async def _export(settings: Settings, *, days: int | None) -> int:
 # --- backtest -------------------------------------------------------------------------
 
 
-async def _backtest(settings: Settings, *, days: int | None, as_json: bool) -> int:
+async def _backtest(settings: Settings, options: argparse.Namespace) -> int:
     """Print every replayed day, oldest first, as soon as it is done."""
-    last = None if days is None else timedelta(days=days)
-    lines = [] if as_json else [NOTE]
+    last = None if options.days is None else timedelta(days=options.days)
+    every = None if options.every is None else timedelta(minutes=options.every)
+    as_json, lines = options.json, [] if options.json else [NOTE]
     async with replaying(settings) as backtest:
         is_empty = True
-        async for day in backtest.days(last, best=BEST_OF_DAY):
+        async for day in backtest.days(last, best=BEST_OF_DAY, every=every):
             is_empty = False
             lines += [json.dumps(day_object(day))] if as_json else day_lines(day)
             sys.stdout.write("".join(f"{line}\n" for line in lines))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from core.ports import Clock, ScanRecords
 
 SCANS_AT_ONCE = 30
-LONGEST_STEP = timedelta(minutes=10)
+LONGEST_STEP = timedelta(minutes=15)
 """After a longer gap between two scans nobody knows what a pair brought meanwhile."""
 
 
@@ -58,15 +58,17 @@ class Backtest:
         self._gates = gates
 
     async def decisions(
-        self, after: datetime | None
+        self, after: datetime | None, *, every: timedelta | None = None
     ) -> AsyncIterator[tuple[RecordedScan, Ranking]]:
         """Yield every scan after a moment, oldest first, with its ranking.
+
+        With `every`, only scans that are so far from the one before.
 
         Raises:
             StorageError: the record cannot be read.
         """
         while True:
-            scans = await self._records.scans(after, SCANS_AT_ONCE)
+            scans = await self._records.scans(after, SCANS_AT_ONCE, every=every)
             for scan in scans:
                 yield scan, judge_again(scan, self._gates)
             if not scans:
@@ -74,7 +76,7 @@ class Backtest:
             after = scans[-1].at
 
     async def days(
-        self, last: timedelta | None, *, best: int
+        self, last: timedelta | None, *, best: int, every: timedelta | None = None
     ) -> AsyncIterator[DayOfPairs]:
         """Yield every day with its best pairs, oldest first; None replays them all.
 
@@ -83,7 +85,7 @@ class Backtest:
         """
         running: _Day | None = None
         after = None if last is None else self._clock.now() - last
-        async for scan, (ranked, _) in self.decisions(after):
+        async for scan, (ranked, _) in self.decisions(after, every=every):
             if running is None or running.day != scan.at.date():
                 if running is not None:
                     yield running.summary(best)

@@ -631,9 +631,11 @@ class ScanRecords(Protocol):
         ...
 
     async def scans(
-        self, after: datetime | None, limit: int
+        self, after: datetime | None, limit: int, *, every: timedelta | None = None
     ) -> tuple[RecordedScan, ...]:
         """Return the scans after a moment, oldest first; None begins with the oldest.
+
+        With `every`, only those that are so far from the one before.
 
         Raises:
             StorageError: the record cannot be read.

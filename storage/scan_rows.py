@@ -9,6 +9,7 @@ import asyncio
 import json
 import zlib
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from pydantic import TypeAdapter
@@ -189,14 +190,17 @@ class ScanReader:
         self._turn = asyncio.Lock()
 
     async def scans(
-        self, after: datetime | None, limit: int
+        self, after: datetime | None, limit: int, every: timedelta | None = None
     ) -> tuple[RecordedScan, ...]:
         """Return the scans after a moment, oldest first; None begins with the oldest.
+
+        With `every`, only those that are so far from the one before.
 
         Raises:
             StorageError: the record cannot be read.
         """
         after_ms = None if after is None else to_ms(after)
+        apart_ms = 1 if every is None else max(1, every // timedelta(milliseconds=1))
         async with self._turn:
             place, self._place = self._place, None
             if place is None or place.at_ms != after_ms:
@@ -204,7 +208,10 @@ class ScanReader:
             found: list[RecordedScan] = []
             while len(found) < limit:
                 page = await self._read(self._page_after(place, limit - len(found)))
-                found += await asyncio.to_thread(self._unpack, page, place, after_ms)
+                last = to_ms(found[-1].at) if found else after_ms
+                found += await asyncio.to_thread(
+                    self._unpack, page, place, last, apart_ms
+                )
                 if not page.rows:
                     break
             place.at_ms = to_ms(found[-1].at) if found else after_ms
@@ -242,7 +249,7 @@ class ScanReader:
         return work
 
     def _unpack(
-        self, page: _Page, place: _Place, after_ms: int | None
+        self, page: _Page, place: _Place, last_ms: int | None, apart_ms: int
     ) -> list[RecordedScan]:
         for each in page.contracts:
             contract = _CONTRACT.load(each.text("body"))[0]
@@ -255,8 +262,9 @@ class ScanReader:
             packed = PackedScan(row.flag("is_key"), row.bulk("body"))
             place.unpacker.follow(packed)
             place.last_id = row.whole("id")
-            if after_ms is None or row.whole("at_ms") > after_ms:
+            if last_ms is None or row.whole("at_ms") >= last_ms + apart_ms:
                 found.append(self._scan(row, place.unpacker))
+                last_ms = row.whole("at_ms")
         return found
 
     def _scan(self, row: Record, unpacker: ScanUnpacker) -> RecordedScan:

@@ -24,6 +24,7 @@ from storage.files import (
     mount_table,
     prepare_file,
     prepare_folder,
+    set_aside,
 )
 from storage.planes import squeeze, unsqueeze
 from storage.scan_rows import ScanReader, ScanWriter
@@ -31,12 +32,14 @@ from storage.schema import HISTORY, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from core.model.history import RecordedScan, SeriesKey
 
 T = TypeVar("T")
+_PRIMARY_CODE: Final = 0xFF
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _HOUR_MS: Final = 3_600_000
 _DELETED_AT_ONCE: Final = 100
 """So many rows go within a few milliseconds."""
@@ -67,17 +70,20 @@ class SqliteSpreadHistory:
         self._scan_writer = ScanWriter()
         self._scan_reader = ScanReader(reader.run)
         self._turn = asyncio.Lock()
+        self.lost: Path | None = None
+        """Where the damaged file is that this one replaces."""
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
+    async def open(cls, path: Path, *, at: datetime | None = None) -> Self:
         """Lock, migrate and open the file, creating it and its folder.
 
-        Close it in `finally`: its threads keep the process alive.
+        Close it in `finally`: its threads keep the process alive. With a moment to name
+        it by, a damaged file is set aside and a new one begun.
 
         Raises:
             StorageError: why it cannot be used; everything is closed again.
         """
-        lock = await asyncio.to_thread(_prepare, path)
+        lock, lost = await asyncio.to_thread(_prepare, path, at)
         try:
             writer = await _open(partial(_connect, path), "BEGIN IMMEDIATE")
         except BaseException:
@@ -89,7 +95,9 @@ class SqliteSpreadHistory:
             await writer.close()
             lock.release()
             raise
-        return cls(reader=reader, writer=writer, lock=lock)
+        history = cls(reader=reader, writer=writer, lock=lock)
+        history.lost = lost
+        return history
 
     @classmethod
     async def open_to_read(cls, path: Path) -> Self:
@@ -134,14 +142,16 @@ class SqliteSpreadHistory:
             self._scan_writer.written(packed)
 
     async def scans(
-        self, after: datetime | None, limit: int
+        self, after: datetime | None, limit: int, *, every: timedelta | None = None
     ) -> tuple[RecordedScan, ...]:
         """Return the scans after a moment, oldest first; None begins with the oldest.
+
+        With `every`, only those that are so far from the one before.
 
         Raises:
             StorageError: the record cannot be read.
         """
-        return await self._scan_reader.scans(after, limit)
+        return await self._scan_reader.scans(after, limit, every)
 
     async def forget(self, scans_before: datetime, hours_before: datetime) -> bool:
         """Delete a handful of what is older; True if more is left to delete.
@@ -320,18 +330,19 @@ def _past(record: Record, keys: Mapping[int, SeriesKey]) -> PastRates:
 # --- the file -------------------------------------------------------------------------
 
 
-def _prepare(path: Path) -> FileLock:
+def _prepare(path: Path, at: datetime | None) -> tuple[FileLock, Path | None]:
     prepare_folder(path.parent)
     check_local(path.parent.resolve(), mount_table())
     check_room(path.parent, free_bytes(path.parent))
-    lock = FileLock.take(path.with_name(f".{path.name}.lock"))
+    lock, lost = FileLock.take(path.with_name(f".{path.name}.lock")), None
     try:
-        prepare_file(path)
-        connection = _connect(path)
         try:
-            migrate(connection, HISTORY, HISTORY.migrations())
-        finally:
-            connection.close()
+            _bring_up(path)
+        except sqlite3.DatabaseError as error:
+            if at is None or error.sqlite_errorcode & _PRIMARY_CODE not in _DAMAGE:
+                raise
+            lost = set_aside(path, "damaged", at)
+            _bring_up(path)
     except sqlite3.Error as error:
         lock.release()
         message = f"The history {path} cannot be used: {error}."
@@ -339,7 +350,16 @@ def _prepare(path: Path) -> FileLock:
     except BaseException:
         lock.release()
         raise
-    return lock
+    return lock, lost
+
+
+def _bring_up(path: Path) -> None:
+    prepare_file(path)
+    connection = _connect(path)
+    try:
+        migrate(connection, HISTORY, HISTORY.migrations())
+    finally:
+        connection.close()
 
 
 def _must_exist(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from asyncio import to_thread
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -151,27 +152,32 @@ async def open_ground(
         outbox=outbox,
         journal=Journal(database, outbox),
         ledger=ledger,
-        past=await open_past(folder, stack),
+        past=await open_past(folder, clock, stack),
         stack=stack,
     )
 
 
-async def open_past(folder: Path, stack: AsyncExitStack) -> SqliteSpreadHistory | None:
+async def open_past(
+    folder: Path, clock: Clock, stack: AsyncExitStack
+) -> SqliteSpreadHistory | None:
     """Open the history that all modes share; trading never waits for it.
 
     If another carrybot writes it, it is only read here; if it cannot be used at all,
     this process remembers for itself.
     """
     path = folder / HISTORY_FILE
-    for open_file in (SqliteSpreadHistory.open, SqliteSpreadHistory.open_to_read):
-        try:
-            past = await open_file(path)
-        except StorageError as error:
-            log.warning("scans are not recorded: %s", error)
-        else:
-            stack.push_async_callback(past.close)
-            return past
-    return None
+    past = None
+    try:
+        past = await SqliteSpreadHistory.open(path, at=clock.now())
+    except StorageError as error:
+        log.warning("scans are not recorded: %s", error)
+        with suppress(StorageError):
+            past = await SqliteSpreadHistory.open_to_read(path)
+    if past is not None:
+        stack.push_async_callback(past.close)
+        if past.lost is not None:
+            log.warning("the history was damaged, a new one begins: %s", past.lost)
+    return past
 
 
 def _history(ground: Ground) -> History:

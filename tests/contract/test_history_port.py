@@ -118,6 +118,18 @@ async def test_reading_may_begin_anywhere(store: Store) -> None:
     assert await store.scans(START - MINUTE, 1) == (kept[0],)
 
 
+async def test_scans_may_be_taken_minutes_apart(store: Store) -> None:
+    """A long replay is as telling with a scan every three minutes, and much faster."""
+    kept = [later(two_venues(f"0.0000{n}"), n) for n in range(1, 10)]
+    for each in kept:
+        await store.record(each)
+
+    first = await store.scans(None, 2, every=3 * MINUTE)
+    rest = await store.scans(first[-1].at, 9, every=3 * MINUTE)
+
+    assert [*first, *rest] == [kept[0], kept[3], kept[6]]
+
+
 async def test_a_venue_that_is_silent_for_a_scan_leaves_a_hole(store: Store) -> None:
     """Its last rate must not be repeated as if it had answered."""
     whole, half = two_venues(), scan(START + MINUTE, snapshot("APT", BINANCE))

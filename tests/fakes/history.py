@@ -39,11 +39,16 @@ class MemoryHistory:
         self.recorded.append(scan)
 
     async def scans(
-        self, after: datetime | None, limit: int
+        self, after: datetime | None, limit: int, *, every: timedelta | None = None
     ) -> tuple[RecordedScan, ...]:
         """Return the scans after a moment."""
-        found = (each for each in self.recorded if after is None or each.at > after)
-        return tuple(found)[:limit]
+        found: list[RecordedScan] = []
+        for each in self.recorded:
+            last = found[-1].at if found else after
+            apart = timedelta(0) if last is None else each.at - last
+            if last is None or apart >= (every or timedelta(milliseconds=1)):
+                found.append(each)
+        return tuple(found[:limit])
 
     async def forget(self, scans_before: datetime, hours_before: datetime) -> bool:
         """Delete what is older."""

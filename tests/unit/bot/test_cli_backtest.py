@@ -50,7 +50,7 @@ def test_each_recorded_day_is_a_table(
     """0.006 % an hour for six minutes is 0.0006 %; the heading says it is gross."""
     asyncio.run(_record(folder / "history.db", 0, 6))
 
-    assert cli.main(["backtest"]) == 0
+    assert cli.main(["backtest", "--every", "5"]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("Gross: ")
     assert printed[1].endswith("2 scans · 1 pairs ranked")

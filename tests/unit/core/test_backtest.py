@@ -83,9 +83,9 @@ async def test_days_are_utc_and_the_best_of_each_comes_first() -> None:
 
 
 async def test_nobody_knows_what_a_pair_brought_while_the_bot_was_off() -> None:
-    """Eleven minutes between two scans are credited to nobody."""
+    """Sixteen minutes between two scans are credited to nobody."""
     (day,) = await days(
-        scan(NIGHT - 11 * MINUTE, APT="6"),
+        scan(NIGHT - 16 * MINUTE, APT="6"),
         scan(NIGHT, APT="6"),
     )
 

@@ -101,6 +101,23 @@ async def test_another_kind_of_file_is_left_alone(tmp_path: Path) -> None:
         await SqliteSpreadHistory.open(path)
 
 
+async def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path) -> None:
+    """Statistics begin anew; what was there stays for whoever wants to look."""
+    path = tmp_path / "history.db"
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(StorageError, match="not a database"):
+        await SqliteSpreadHistory.open(path)
+
+    store = await SqliteSpreadHistory.open(path, at=START)
+    try:
+        await store.record(two_venues())
+        assert await store.scans(None, 10) == (two_venues(),)
+    finally:
+        await store.close()
+    assert store.lost == tmp_path / "history.db.damaged-20261122-215213"
+    assert store.lost.read_bytes().startswith(b"no database")
+
+
 async def test_what_is_old_is_forgotten_and_the_rest_stays_readable(
     store: SqliteSpreadHistory,
 ) -> None:
