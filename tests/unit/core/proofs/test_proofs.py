@@ -84,13 +84,14 @@ async def test_an_error_from_the_start_is_found_within_half_an_hour(
     assert await found_after(world, venue) is not None
 
 
+@pytest.mark.timeout(60)
 async def test_honest_venues_are_never_accused_in_thirty_days() -> None:
     """Rates drift, turn, crash three times, and change their intervals on the way.
 
     Venues that cry wolf are switched off, and then the real error passes.
     """
     crashes = frozenset({150, 390, 600})
-    world = ProofWorld(venues=(BINANCE, LIGHTER), tokens=12, crash_hours=crashes)
+    world = ProofWorld(venues=(BINANCE, LIGHTER), tokens=10, crash_hours=crashes)
     await world.look()
     assert world.states() == {PROVEN}
     seen: Counter[ProofState] = Counter()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MINUTE = timedelta(minutes=1)
 BEGIN = FIRST + timedelta(hours=9, minutes=31)
-LOOKS = (4, 31, 58)
+LOOKS = (4, 58)
 """Minutes of the hour at which a long story looks: before and after payments."""
 
 
