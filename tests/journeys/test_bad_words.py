@@ -95,7 +95,7 @@ TAPS = [
     *(" ", "x", "y", ":", "::", "y:", "y:short", "q:", "Y:" + "A" * 22),
     *("y:" + "A" * 22, "n:" + "A" * 22, "y:" + "A" * 22 + ":500", "🧪", "币安人生"),
     *("z:aaaaaaaa:1;DROP", "p:aaaaaaaa:../..", "t:AAAAAAAA:0:0", "x" * 64),
-    *("j:aaaaaaaa:0", "e:aaaaaaaa", "y:\n" + "A" * 21, "p:aaaaaaa\x00:1"),
+    *("1:aaaaaaaa:0", "e:aaaaaaaa", "y:\n" + "A" * 21, "p:aaaaaaa\x00:1"),
 ]
 
 
