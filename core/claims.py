@@ -28,6 +28,7 @@ from core.errors import (
     VenueDownError,
 )
 from core.execution.adopting import adopted
+from core.execution.caps import plan_over_caps
 from core.limits import PAUSE_KEY, PERSONS_KEYS, STARTUP_KEY, strictest
 from core.model.commit import Claim
 from core.model.control import GLOBAL_SCOPE, HALT_KEY, Event, TradingState
@@ -88,6 +89,11 @@ class Claims:
     _one_adoption: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     """Two cards may name the same positions: they are looked at one after the other."""
 
+    async def cap_refusal(self, plan: OpenPlan) -> str | None:
+        """Return which cap an entry would break if it were confirmed now."""
+        refusal = await plan_over_caps(self.execution.world, plan)
+        return None if refusal is None else refusal.reason
+
     async def draft(self, body: PlanBody, person: Person, ttl: timedelta) -> Quote:
         """Store a plan whose card is not out yet."""
         nonce = Nonce(self.ids.nonce())
@@ -120,8 +126,11 @@ class Claims:
 
     async def confirm(
         self, nonce: Nonce, person: Person, message_id: MessageId
-    ) -> Trade:
+    ) -> Trade | Quote:
         """Use a plan and start its trade.
+
+        An entry that takes more than half of a cap is asked about once more: the plan
+        ends, and the quote that takes its place carries a secret of its own.
 
         Raises:
             CoreError: why not; nothing was ordered.
@@ -135,6 +144,9 @@ class Claims:
             await self.check_scopes(
                 person, body.first.instrument, body.second.instrument
             )
+            again = await self._asked_again(plan, body, person)
+            if again is not None:
+                return again
             trade = self._new_trade(plan, body, message_id)
         else:
             trade = await self._closing(plan, body, message_id)
@@ -144,6 +156,19 @@ class Claims:
         else:
             self.execution.start_close(trade)
         return trade
+
+    async def _asked_again(
+        self, plan: StoredPlan, body: OpenPlan, person: Person
+    ) -> Quote | None:
+        """Return a second quote for a large entry that was asked about once only."""
+        worth = max(body.first.notional_usd, body.second.notional_usd)
+        cap = self.execution.world.limits.caps.half_taken(worth)
+        if cap is None or body.above_half_of_usd is not None:
+            return None
+        if not await self.plans.end(plan.plan_id, PlanState.VOID):
+            raise PlanUsedError(plan.trade_id)
+        left = plan.expires_at - self.clock.now()
+        return await self.draft(replace(body, above_half_of_usd=cap), person, left)
 
     async def _adopt(
         self, plan: StoredPlan, body: AdoptPlan, person: Person, message_id: MessageId

@@ -499,10 +499,11 @@ class Engine:
 
     async def confirm(
         self, nonce: Nonce, *, user_id: UserId, chat_id: ChatId, message_id: MessageId
-    ) -> Trade:
+    ) -> Trade | Quote:
         """Claim a plan, start its trade as a supervised task, and return the trade.
 
-        A pair that is adopted is open at once, and nothing is started.
+        A quote comes back for an entry so large that it is asked about again. A pair
+        that is adopted is open at once, and nothing is started.
 
         Raises:
             PlanGoneError: late, twice, foreign, void; nothing was ordered.

@@ -177,6 +177,14 @@ class CoolingDownError(CoreError):
         self.token, self.until = token, until
 
 
+class CapError(CoreError):
+    """The host's caps leave no room for this entry."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 class CannotAdoptError(CoreError):
     """A position that is not ours cannot become a leg of a pair."""
 

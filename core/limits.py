@@ -122,6 +122,17 @@ class Caps:
     """Held over all pairs, one leg of each."""
     max_entries_per_hour: int | None = None
 
+    def half_taken(self, usd: Decimal) -> Decimal | None:
+        """Return the cap that one pair takes more than half of, None if none."""
+        caps = (
+            self.max_trade_usd,
+            self.max_token_usd,
+            self.max_venue_usd,
+            self.max_total_usd,
+        )
+        least = min(cap for cap in caps if cap is not None)
+        return least if usd * 2 > least else None
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:

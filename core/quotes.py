@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from core.economics import blended_net_usd
 from core.errors import (
     AlreadyHeldError,
+    CapError,
     CoolingDownError,
     CoreError,
     MarginError,
@@ -365,6 +366,9 @@ class Quotes:
         )
         usdt = self._parts.scanner.stablecoins.usdt_in_usdc
         body = replace(body, usdt_in_usdc=usdt)
+        capped = await self._parts.claims.cap_refusal(body)
+        if capped is not None:
+            raise CapError(capped)
         if body.estimate is None:
             return body
         past = self._parts.past(pair.long, pair.short)

@@ -63,20 +63,22 @@ def plan_card(offer: Offer, look: Look) -> Card:
         html = _close_text(offer, body, look)
         confirm = "❗ Close part" if body.remaining_base else "❗ Close both"
     style = Style.SUCCESS if isinstance(body, OpenPlan) else Style.DANGER
-    decide = [
-        Button(confirm, Tap(Verb.CONFIRM, offer.nonce), style),
-        Button("✖ Cancel", Tap(Verb.CANCEL, offer.nonce)),
-    ]
+    yes = Button(confirm, Tap(Verb.CONFIRM, offer.nonce), style)
+    cancel = Button("✖ Cancel", Tap(Verb.CANCEL, offer.nonce))
+    more = (
+        _size_buttons(offer, look)
+        if isinstance(body, OpenPlan)
+        else _part_buttons(body, look)
+    )
+    rows = rows_of([yes, cancel], more, [look.button("🔄 New quote", Verb.REQUOTE)])
+    if isinstance(body, OpenPlan) and body.above_half_of_usd is not None:
+        # a hasty second tap where the first button was must not open it
+        rows = rows_of([cancel], [yes])
     return Card(
         html=html,
         kind="plan",
         card_id=look.card_id,
-        rows=rows_of(
-            decide,
-            _size_buttons(offer, look) if isinstance(body, OpenPlan) else [],
-            _part_buttons(body, look) if isinstance(body, ClosePlan) else [],
-            [look.button("🔄 New quote", Verb.REQUOTE)],
-        ),
+        rows=rows,
         shown={
             **offer.request.pack(),
             "base": body.base,
@@ -87,8 +89,19 @@ def plan_card(offer: Offer, look: Look) -> Card:
     )
 
 
+def _large(body: OpenPlan) -> str:
+    cap = body.above_half_of_usd
+    if cap is None:
+        return ""
+    return (
+        f"⚠️ That is more than half of the cap of {numbers.whole_usd(cap)}."
+        " Nothing was ordered yet: confirm once more."
+    )
+
+
 def _open_button(body: OpenPlan) -> str:
-    return f"✅ Open {numbers.whole_usd(body.size_usd)} × 2"  # noqa: RUF001 -- two legs, people read it as times
+    word = "✅ Open" if body.above_half_of_usd is None else "❗ Yes,"
+    return f"{word} {numbers.whole_usd(body.size_usd)} × 2"  # noqa: RUF001 -- two legs, people read it as times
 
 
 def _part_buttons(body: ClosePlan, look: Look) -> Sequence[Button]:
@@ -118,6 +131,7 @@ def _open_text(offer: Offer, body: OpenPlan, look: Look) -> str:
     size = numbers.whole_usd(body.size_usd)
     return lines(
         f"⚡ Open {text(body.base)}? {size} per leg · {look.badge}",
+        _large(body),
         text(offer.note),
         _open_legs(body, look),
         f"⚠️ Pays only gross: {look.reason(body.refusal)}" if body.refusal else "",

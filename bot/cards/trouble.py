@@ -35,6 +35,7 @@ CHANGED = "This card has changed. Look again."
 OPENING = "Opening…"
 CLOSING = "Closing…"
 CANCELLED = "Cancelled"
+ASKED_AGAIN = "Large: please confirm once more."
 _NOTHING = "Nothing was ordered."
 RESTARTED_WORDS = "I restarted, this quote is void"
 _MAX_PASSED = 8
@@ -253,6 +254,14 @@ def _busy(error: errors.TradeBusyError, look: Look) -> Words:
     )
 
 
+def _cap(error: errors.CapError, look: Look) -> Words:
+    return Words(
+        f"The caps leave no room: {_ended(look.with_titles(error.why))}",
+        f"{_NOTHING} A smaller size, or closing something, makes room.",
+        helps=("quote", "pos"),
+    )
+
+
 def _cannot_adopt(error: errors.CannotAdoptError, look: Look) -> Words:
     return Words(
         f"{error.token} cannot be adopted: {_ended(look.with_titles(error.why))}",
@@ -301,6 +310,7 @@ REFUSALS: Mapping[type[errors.CoreError], Callable[..., Words]] = {
     errors.CoolingDownError: _cooling,
     errors.AlreadyHeldError: _held,
     errors.CannotAdoptError: _cannot_adopt,
+    errors.CapError: _cap,
     errors.PlanExpiredError: _expired,
     errors.PlanUsedError: _used,
     errors.PlanVoidError: _void,

@@ -21,6 +21,7 @@ from bot.cards.shown import QuoteRequest, unpack_request
 from bot.handlers.scan import left_out_of
 from bot.handlers.screens import is_event, row_of, screen_behind
 from core import errors
+from core.engine import Quote
 from core.model.plan import OpenPlan
 from core.model.trade import TradeState
 from core.model.units import ChatId, Nonce, PlanId, TradeId
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from bot.callbacks import Tap
     from bot.cards.look import Look
     from bot.handlers.desk import Desk
-    from core.engine import Quote
     from core.model.screen import Screen
     from core.model.units import MessageId
 
@@ -227,6 +227,8 @@ async def confirm(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -
         return await _gone(desk, caller, error, message_id)
     except errors.CoreError as error:
         return await _refused(desk, caller, error, message_id)
+    if isinstance(trade, Quote):
+        return await _asked_again(desk, caller, trade, message_id)
     if trade.state is TradeState.OPEN:
         found = await desk.engine.position(trade.trade_id)
         card = position.position_card(found, desk.look(caller))
@@ -234,6 +236,18 @@ async def confirm(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -
     is_close = trade.state is TradeState.CLOSE1
     toast = trouble.CLOSING if is_close else trouble.OPENING
     return Reply(position.progress_card(trade, desk.look(caller)), toast=toast)
+
+
+async def _asked_again(
+    desk: Desk, caller: Caller, found: Quote, message_id: MessageId
+) -> Reply:
+    """Show a large entry once more; its button is not where the first one was."""
+    screen = await desk.cards.screen_of_message(caller.chat_id, message_id)
+    request = None if screen is None else unpack_request(screen.shown)
+    look = desk.look(caller)
+    offer = _offer(desk, found, request or QuoteRequest(), look)
+    card = plan.plan_card(offer, look)
+    return Reply(card, toast=trouble.ASKED_AGAIN, plan_id=found.plan_id)
 
 
 async def cancel(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:

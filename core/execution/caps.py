@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from core.execution.world import World
+    from core.model.plan import OpenPlan
     from core.model.trade import Trade
-    from core.model.units import VenueId
+    from core.model.units import Base, TradeId, VenueId
 
 CODE = "cap"
 _WITHIN = timedelta(hours=1)
@@ -33,7 +34,8 @@ _NOT_BEGUN = {TradeState.CONFIRMED, TradeState.PREFLIGHT}
 class Worth:
     """What one pair's legs are worth, in USD, in the order of execution."""
 
-    trade: Trade
+    base: Base
+    venues: tuple[VenueId, VenueId]
     legs: tuple[Decimal, Decimal]
 
     @property
@@ -43,16 +45,14 @@ class Worth:
 
     def on(self, venue_id: VenueId) -> Decimal:
         """Return what the pair holds on a venue."""
-        both = zip(self.trade.legs, self.legs, strict=True)
-        return sum(
-            (usd for leg, usd in both if leg.instrument.venue_id == venue_id), ZERO
-        )
+        both = zip(self.venues, self.legs, strict=True)
+        return sum((usd for venue, usd in both if venue == venue_id), ZERO)
 
 
-async def over_caps(
+async def trade_over_caps(
     world: World, trade: Trade, price: Decimal, others: Iterable[Trade]
 ) -> Refusal | None:
-    """Return which cap an entry would break, None if it fits.
+    """Return which cap a confirmed entry would break, None if it fits.
 
     Args:
         world: the ports.
@@ -60,7 +60,29 @@ async def over_caps(
         price: what a base unit may cost at most.
         others: every other trade that is not ended.
     """
-    refusal = await _too_often(world, trade)
+    notional = trade.quantity_base * price
+    first, second = (leg.instrument.venue_id for leg in trade.legs)
+    new = Worth(trade.base, (first, second), (notional, notional))
+    return await over_caps(world, new, others, itself=trade.trade_id)
+
+
+async def plan_over_caps(world: World, plan: OpenPlan) -> Refusal | None:
+    """Return which cap an entry would break that is only offered, None if it fits."""
+    first, second = plan.first, plan.second
+    quantity = max(first.quantity_base, second.quantity_base)
+    # as dear as the first order may become, so that what is offered is not refused
+    price = first.best_price * (1 + plan.bounds.max_slip_first)
+    venues = first.instrument.venue_id, second.instrument.venue_id
+    new = Worth(plan.base, venues, (quantity * price, quantity * price))
+    others = await world.trades.trades_in_progress()
+    return await over_caps(world, new, others, itself=None)
+
+
+async def over_caps(
+    world: World, new: Worth, others: Iterable[Trade], *, itself: TradeId | None
+) -> Refusal | None:
+    """Return which cap a new pair would break, None if it fits."""
+    refusal = await _too_often(world, itself)
     if refusal is not None:
         return refusal
     held = []
@@ -72,11 +94,10 @@ async def over_caps(
             why = f"the value of the open {other.base} pair cannot be told now"
             return Refusal(CODE, why)
         held.append(worth)
-    notional = trade.quantity_base * price
-    return _judge(world, Worth(trade, (notional, notional)), held)
+    return _judge(world, new, held)
 
 
-async def _too_often(world: World, trade: Trade) -> Refusal | None:
+async def _too_often(world: World, itself: TradeId | None) -> Refusal | None:
     most = world.limits.caps.max_entries_per_hour
     if most is None:
         return None
@@ -84,7 +105,7 @@ async def _too_often(world: World, trade: Trade) -> Refusal | None:
     entered = [
         each
         for each in await world.trades.recent_trades(_RECENT)
-        if each.trade_id != trade.trade_id
+        if each.trade_id != itself
         and each.created_at > since
         and each.leg1_filled_at is not None
     ]
@@ -97,7 +118,8 @@ async def _worth(world: World, trade: Trade) -> Worth | None:
     first, second = await _value(world, trade, 1), await _value(world, trade, 2)
     if first is None or second is None:
         return None
-    return Worth(trade, (first, second))
+    one, two = (leg.instrument.venue_id for leg in trade.legs)
+    return Worth(trade.base, (one, two), (first, second))
 
 
 async def _value(world: World, trade: Trade, number: int) -> Decimal | None:
@@ -123,12 +145,11 @@ async def _paid(world: World, trade: Trade, number: int) -> Decimal | None:
 
 
 def _judge(world: World, new: Worth, held: list[Worth]) -> Refusal | None:
-    caps, base = world.limits.caps, new.trade.base
-    token = sum((each.usd for each in held if each.trade.base == base), new.usd)
+    caps, base = world.limits.caps, new.base
+    token = sum((each.usd for each in held if each.base == base), new.usd)
     if caps.max_token_usd is not None and token > caps.max_token_usd:
         return _above(f"{base} would be", token, caps.max_token_usd)
-    for leg in new.trade.legs:
-        venue_id = leg.instrument.venue_id
+    for venue_id in new.venues:
         venue = sum((each.on(venue_id) for each in held), new.on(venue_id))
         if caps.max_venue_usd is not None and venue > caps.max_venue_usd:
             what = f"{venue_id} would hold"

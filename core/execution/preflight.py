@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.economics import round_trip_cost
 from core.execution import facts
-from core.execution.caps import over_caps
+from core.execution.caps import trade_over_caps
 from core.execution.sizing import ZERO, Docket, entering, entry_price
 from core.liquidity import (
     PairBooks,
@@ -84,7 +84,7 @@ async def check_entry(world: World, trade: Trade) -> Draft | Refused:
         return Refused("slow", "the venues took longer than 5 s to answer")
     order = _judge(world, trade, seen)
     if isinstance(order, Draft):
-        over = await over_caps(world, trade, order.limit_price, others)
+        over = await trade_over_caps(world, trade, order.limit_price, others)
         return order if over is None else of_limits(over)
     return order
 

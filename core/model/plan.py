@@ -102,6 +102,8 @@ class OpenPlan:
     """Why it pays only gross, in plain words; None if it earns enough."""
     usdt_in_usdc: Decimal | None = None
     """Price of a USDT when it was quoted; None if it was not known."""
+    above_half_of_usd: Decimal | None = None
+    """Cap that this takes more than half of; set once a person is asked again."""
 
     @property
     def long(self) -> PlanLeg:

@@ -407,6 +407,8 @@ class ScriptedEngine(Engine):
     foreign: tuple[ForeignPosition, ...] = ()
     pasts: dict[str, SpreadStats] = field(default_factory=dict)
     """How each token's spread has been."""
+    large_above_usd: Decimal | None = None
+    """Cap of which an entry may take half with one tap."""
     said: list[tuple[TradeId, str]] = field(default_factory=list)
     """What owners said of pairs in trouble."""
     alarms: dict[str, Alarm] = field(default_factory=dict)
@@ -638,11 +640,15 @@ class ScriptedEngine(Engine):
 
     async def confirm(
         self, nonce: Nonce, *, user_id: UserId, chat_id: ChatId, message_id: MessageId
-    ) -> Trade:
+    ) -> Trade | Quote:
         """Claim once, with the refusals of the real engine."""
         stored = self._pressable(nonce, user_id, chat_id, message_id)
         self._refuse()
         body = stored.quote.body
+        if isinstance(body, OpenPlan) and self._is_large(body):
+            stored.state = "void"
+            asked = replace(body, above_half_of_usd=self.large_above_usd)
+            return self._stored(asked, user_id, chat_id)
         if isinstance(body, OpenPlan):
             name = TradeId(f"trade{len(self.trades):03d}")
             trade = trade_of(body, name, TradeState.CONFIRMED)
@@ -654,6 +660,14 @@ class ScriptedEngine(Engine):
         stored.state, stored.trade_id = "used", trade.trade_id
         self.trades[trade.trade_id] = trade
         return trade
+
+    def _is_large(self, body: OpenPlan) -> bool:
+        cap = self.large_above_usd
+        return (
+            cap is not None
+            and body.above_half_of_usd is None
+            and body.size_usd * 2 > cap
+        )
 
     async def cancel(
         self, nonce: Nonce, *, user_id: UserId, chat_id: ChatId, message_id: MessageId

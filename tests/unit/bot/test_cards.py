@@ -636,6 +636,7 @@ REFUSALS = [
     errors.PausedError("by you", START),
     errors.ReconcilingError(),
     errors.CoolingDownError("HYPE", START + timedelta(minutes=30)),
+    errors.CapError("binance would hold 1000.00 USD, above the cap of 999"),
     errors.CannotAdoptError("HYPE", "binance holds 3 and lighter holds 2"),
     errors.AlreadyHeldError("HYPE", "lighter", NASTY),
     errors.PlanExpiredError(START),

@@ -13,7 +13,7 @@ from core.execution.adopting import counterpart, harder_first
 from core.model.alert import AlertKind
 from core.model.plan import AdoptedLeg, AdoptPlan, PlanState
 from core.model.position import ForeignPosition
-from core.model.trade import TradeState, advance_trade
+from core.model.trade import Trade, TradeState, advance_trade
 from core.model.units import Base, ChatId, LegSide, MessageId, UserId
 from core.positions import value_trade
 from tests.fakes.objects import BINANCE, HYPERLIQUID, LIGHTER, instrument
@@ -143,7 +143,7 @@ async def test_an_adopted_pair_is_open_with_the_venues_entry_prices() -> None:
 
     trade = await office.stage.play(office.claims.confirm(quote.nonce, ANNA, MESSAGE))
 
-    assert trade is not None
+    assert isinstance(trade, Trade)
     assert trade.state is TradeState.OPEN
     assert trade.residual_base == 0
     assert trade.spread_per_hour == Decimal("0.0002")
@@ -165,7 +165,7 @@ async def test_an_adopted_pair_is_watched_and_closed_like_any_other() -> None:
     quote = await office.issued()
     stage = office.stage
     trade = await stage.play(office.claims.confirm(quote.nonce, ANNA, MESSAGE))
-    assert trade is not None
+    assert isinstance(trade, Trade)
     await stage.play(stage.reconciler.check_positions())
     watched = stage.journal.rows[trade.trade_id]
     assert (watched.state, watched.needs_attention) == (TradeState.OPEN, False)
