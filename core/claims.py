@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from core.errors import (
     AlreadyHeldError,
     CannotAdoptError,
+    CapError,
     NotYoursError,
     PausedError,
     PlanExpiredError,
@@ -225,7 +226,12 @@ class Claims:
             CoreError: why not; nothing was ordered.
         """
         await self.issue(quote.plan_id, NO_MESSAGE)
-        return await self.confirm(quote.nonce, person, NO_MESSAGE)
+        taken = await self.confirm(quote.nonce, person, NO_MESSAGE)
+        if isinstance(taken, Quote):
+            await self.discard(taken.plan_id)
+            why = "it takes more than half of a cap, which only two taps may do"
+            raise CapError(why)
+        return taken
 
     async def cancel(self, nonce: Nonce, person: Person, message_id: MessageId) -> None:
         """End an issued plan.

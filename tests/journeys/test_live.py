@@ -204,8 +204,9 @@ async def test_with_a_pair_open_it_starts_keeps_entries_off_and_closes(
 
         await house.restart()
 
-        words = "Entries are paused: Binance key may withdraw"
+        words = "Binance key may withdraw"
         await house.until(lambda: find(house, words))
+        assert "Entries on Binance are off" in find(house, words)[-1].text
         lean(house.box, "hyperliquid", "binance", "ETH")
         await house.scan()
         refused = await house.say("/open ETH 300")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.claims import Claims, Person, Quote
-from core.errors import PlanVoidError
+from core.errors import CapError, PlanVoidError
 from core.execution.caps import plan_over_caps
 from core.model.plan import OpenPlan
 from core.model.trade import Trade
@@ -117,3 +117,15 @@ async def test_a_usual_entry_needs_one_tap() -> None:
 
     assert isinstance(await office.claims.confirm(first.nonce, ANNA, MESSAGE), Trade)
     await office.stage.nursery.cancel()
+
+
+async def test_a_standing_word_never_makes_a_large_entry() -> None:
+    """Nobody is there to be asked twice."""
+    office = Office("900")
+    quote = await office.claims.draft(plan(), ANNA, TTL)
+    before = dict(office.stage.journal.rows)
+
+    with pytest.raises(CapError, match="two taps"):
+        await office.claims.take(quote, ANNA)
+
+    assert office.stage.journal.rows == before
