@@ -229,6 +229,7 @@ class Quotes:
             read.append(book)
         try:
             body = self._plan(pair, PairBooks(read[0], read[1]), balances, None)
+            await self._check_caps(body)
         except CoreError as error:
             return error
         priced = replace(pair, estimate=body.estimate, unpriced=None)
@@ -340,7 +341,15 @@ class Quotes:
             self._balances((long.venue_id, short.venue_id)),
             self._parts.fees.learn((long, short)),
         )
-        return self._plan(pair, books, balances, size_usd)
+        plan = self._plan(pair, books, balances, size_usd)
+        await self._check_caps(plan)
+        return plan
+
+    async def _check_caps(self, plan: OpenPlan) -> None:
+        """Refuse what the caps on holdings leave no room for."""
+        refusal = await self._parts.claims.cap_refusal(plan)
+        if refusal is not None:
+            raise CapError(refusal)
 
     def _plan(
         self,
@@ -366,9 +375,6 @@ class Quotes:
         )
         usdt = self._parts.scanner.stablecoins.usdt_in_usdc
         body = replace(body, usdt_in_usdc=usdt)
-        capped = await self._parts.claims.cap_refusal(body)
-        if capped is not None:
-            raise CapError(capped)
         if body.estimate is None:
             return body
         past = self._parts.past(pair.long, pair.short)

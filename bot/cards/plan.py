@@ -14,7 +14,7 @@ from bot.cards.history import past_line
 from bot.cards.layout import lines, rows_of, text
 from bot.cards.legs import leg_table, unit_words
 from bot.cards.proof import gap_text
-from core.model.plan import AdoptPlan, ClosePlan, OpenPlan
+from core.model.plan import AdoptPlan, OpenPlan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bot.cards.look import Look
     from bot.cards.shown import QuoteRequest
     from core.model.history import SpreadStats
-    from core.model.plan import PlanBody, PlanLeg
+    from core.model.plan import ClosePlan, PlanBody, PlanLeg
     from core.model.units import Nonce, PlanId
 
 MAX_NAMED = 3
