@@ -202,7 +202,7 @@ class Quotes:
         )
         books = dict(zip(sides, found, strict=True))
         return [
-            stop or self._tried(pair, books, balances)
+            stop or await self._tried(pair, books, balances)
             for pair, stop in zip(pairs, stops, strict=True)
         ]
 
@@ -213,7 +213,7 @@ class Quotes:
             return error
         return None
 
-    def _tried(
+    async def _tried(
         self,
         pair: Opportunity,
         books: Mapping[tuple[VenueId, str], OrderBook | BaseException],
