@@ -59,10 +59,23 @@ def changed(**what: Any) -> SpreadStats:  # noqa: ANN401 - any field
                 " · thin history: 5 h own, the rest settled payments"
             ),
         ),
+        (
+            changed(now_per_hour=Decimal(0), is_spike=None),
+            "Zero 92% of 7 d · average +0.052%/8h · half-life 21 h",
+        ),
         (changed(hours=5, samples=5, is_spike=None), "Thin history: 5 h known"),
         (None, "No history of this pair yet"),
     ],
-    ids=["week", "negative", "spike", "80 hours", "thin", "five hours", "nothing"],
+    ids=[
+        "week",
+        "negative",
+        "spike",
+        "80 hours",
+        "thin",
+        "zero",
+        "five hours",
+        "nothing",
+    ],
 )
 def test_the_past_of_a_pair_in_one_line(stats: SpreadStats | None, words: str) -> None:
     """0.0065 % an hour is 0.052 % in 8 h; shares are rounded down."""

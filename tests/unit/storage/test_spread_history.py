@@ -178,6 +178,39 @@ async def test_damaged_bytes_are_named(
         await store.scans(None, 10)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    ["DELETE FROM listing", "UPDATE listing SET body = x'00'"],
+    ids=["gone", "spoilt"],
+)
+async def test_a_listing_that_cannot_be_read_is_named(
+    store: SqliteSpreadHistory, tmp_path: Path, damage: str
+) -> None:
+    """Without it nobody knows which token traded where."""
+    await store.record(two_venues())
+    with sqlite3.connect(tmp_path / "history.db") as connection:
+        connection.execute(damage)
+    connection.close()
+
+    with pytest.raises(StorageError, match="listing"):
+        await store.scans(None, 10)
+
+
+async def test_bytes_that_are_not_packed_are_named(
+    store: SqliteSpreadHistory, tmp_path: Path
+) -> None:
+    """An hour of another make must not become rates."""
+    key = (BINANCE, "APT/USDT:USDT")
+    hour = START.replace(minute=0, second=0)
+    await store.save_hour(HourOfRates(hour, 1, {key: 1}))
+    with sqlite3.connect(tmp_path / "history.db") as connection:
+        connection.execute("UPDATE hour SET body = x'0102'")
+    connection.close()
+
+    with pytest.raises(StorageError, match="stored hour is damaged"):
+        await store.hours(hour, hour + HOUR)
+
+
 def test_day_volumes_keep_four_digits_rounded_down() -> None:
     """49,999 stays below a limit of 50,000 and 50,049 above it."""
     packer = ScanPacker()

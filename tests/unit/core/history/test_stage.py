@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +16,7 @@ from core.model.stablecoin import Stablecoins
 from core.model.units import Base
 from tests.fakes.history import MemoryHistory
 from tests.fakes.objects import BINANCE, EXTENDED, instrument, scan_result, snapshot
-from tests.fakes.runtime import START, FakeClock
+from tests.fakes.runtime import START, FakeClock, InstantClock
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from core.model.opportunity import ScanResult
 
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 FULL_HOUR = START.replace(minute=0, second=0)
 SHORT = (BINANCE, "APT/USDT:USDT")
 LONG = (EXTENDED, "APT/USDC:USDC")
@@ -37,13 +39,19 @@ def pair(short: str, long: str = "0", at: datetime = START) -> Opportunity:
         snapshot("APT", venue, per_hour=str(Decimal(rate) / 100_000), at=at)
         for venue, rate in ((EXTENDED, long), (BINANCE, short))
     )
-    return Opportunity(Base("APT"), *sides)  # type: ignore[arg-type]
+    return Opportunity(Base("APT"), next(sides), next(sides))
 
 
 def scan(one: Opportunity, at: datetime) -> ScanResult:
     """Return a scan that saw just this pair."""
     found = {one.base: (one.long, one.short)}
     return replace(scan_result(one, at=at), snapshots=found)
+
+
+def pair_of(base: str) -> Opportunity:
+    """Return a pair of a token nobody has seen yet."""
+    sides = (snapshot(base, venue) for venue in (EXTENDED, BINANCE))
+    return Opportunity(Base(base), next(sides), next(sides))
 
 
 class Desk:
@@ -277,3 +285,96 @@ async def test_a_store_that_cannot_be_read_leaves_the_past_unknown() -> None:
     await desk.history.load()
 
     assert desk.stats() is None
+
+
+async def test_without_a_file_everything_is_remembered_until_the_end() -> None:
+    """A folder that cannot be written costs the record, not the statistics."""
+    clock = FakeClock(START)
+    history = History(
+        clock=clock, records=None, hours=None, scans_kept=timedelta(days=30)
+    )
+    await history.load()
+    for rate in ("1", "3", "5"):
+        now = clock.now()
+        await history.note(scan(pair(rate, at=now), now))
+        await clock.advance(HOUR)
+    await history.note_past(PastRates(SHORT, START, {}))
+    await history.close()
+
+    one = pair("1")
+    stats = history.stats(one.long, one.short)
+
+    assert stats is not None
+    assert stats.mean_per_hour == Decimal("0.00002")
+    assert history.is_spike(one) is None
+    assert history.is_spike(pair_of("KAITO")) is None
+
+
+async def test_a_backlog_is_deleted_a_handful_at_a_time() -> None:
+    """A shorter `CARRY_HISTORY_DAYS` must not hold up scans for seconds."""
+
+    class Backlog(MemoryHistory):
+        async def forget(self, scans_before: datetime, hours_before: datetime) -> bool:
+            await super().forget(scans_before, hours_before)
+            return len(self.forgotten) < 3
+
+    store = Backlog()
+    clock = InstantClock(START)
+    history = History(
+        clock=clock, records=store, hours=store, scans_kept=timedelta(days=1)
+    )
+    await history.note(scan(pair("1"), START))
+
+    await history.note(scan(pair("1"), START + HOUR))
+
+    assert len(store.forgotten) == 3
+
+
+async def test_what_cannot_be_deleted_is_kept_and_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The next hour tries again."""
+
+    class Stuck(MemoryHistory):
+        async def forget(self, scans_before: datetime, hours_before: datetime) -> bool:
+            self.is_full = True
+            self._refuse()
+            return await super().forget(scans_before, hours_before)
+
+    desk = Desk(Stuck())
+
+    await desk.live("1", "1")
+
+    assert "old scans not deleted" in caplog.text
+
+
+async def test_a_large_scan_is_taken_in_by_turns() -> None:
+    """Taps are answered while two thousand rates are counted."""
+    desk, many = Desk(), [pair_of(f"T{n}") for n in range(300)]
+    found = {one.base: (one.long, one.short) for one in many}
+    result = replace(scan_result(*many, at=START), snapshots=found)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while not desk.store.recorded:
+            turns += 1
+            await desk.clock.sleep(timedelta(0))
+
+    await asyncio.gather(desk.history.note(result), others())
+
+    assert turns > 300 * 2 // 250
+
+
+async def test_settled_payments_of_long_ago_are_forgotten() -> None:
+    """A contract that left the ranking must not stay in memory for ever."""
+    desk = Desk()
+    await desk.history.note_past(PastRates(SHORT, START, {FULL_HOUR: 1}))
+    await desk.history.note_past(PastRates(LONG, START, {FULL_HOUR + 8 * DAY: 1}))
+
+    await desk.clock.advance(8 * DAY)
+    await desk.see("1")
+    await desk.clock.advance(HOUR)
+
+    assert desk.history.known_hours(instrument("APT", BINANCE)) == 0
+    assert desk.history.known_hours(instrument("APT", EXTENDED)) == 1
