@@ -11,7 +11,7 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
-from core.errors import VenueError
+from core.errors import TroubleKind, VenueError
 from core.model.instrument import (
     AbsenceReason,
     Availability,
@@ -122,7 +122,8 @@ class AvailabilityCache:
         except VenueError as error:
             now = self._clock.now()
             trouble = Trouble(venue_id, error.kind, error.detail, now)
-            self._monitor.failed(trouble)
+            if error.kind is not TroubleKind.HELD_BACK:
+                self._monitor.failed(trouble)
             log.warning("list not read venue=%s why=%s", venue_id, error.detail)
             return trouble
 

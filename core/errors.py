@@ -20,6 +20,8 @@ class TroubleKind(StrEnum):
     TIMEOUT = "timeout"
     UNREACHABLE = "unreachable"
     BUSY = "busy"
+    HELD_BACK = "held_back"
+    """Our own limit on requests: the venue was not asked and did not fail."""
     SERVER_ERROR = "server_error"
     NONSENSE = "nonsense"
     REFUSED = "refused"

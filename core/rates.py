@@ -194,7 +194,8 @@ class Rates:
 
     def _failed(self, venue_id: VenueId, kind: TroubleKind, detail: str) -> Trouble:
         trouble = Trouble(venue_id, kind, detail, self._clock.now())
-        self._monitor.failed(trouble)
+        if kind is not TroubleKind.HELD_BACK:
+            self._monitor.failed(trouble)
         log.warning("rates not read venue=%s kind=%s why=%s", venue_id, kind, detail)
         return trouble
 

@@ -62,7 +62,7 @@ def paper_venues(
     return {
         venue_id: PaperVenue(
             rules=reader.rules,
-            books=reader,
+            books=reader.for_orders,
             settled=reader,
             marks=partial(scanner.snapshot, venue_id),
             instruments=partial(scanner.instrument, venue_id),

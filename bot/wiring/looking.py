@@ -142,7 +142,7 @@ def scanner_over(
             sources=readers,
             clock=clock,
             monitor=look.monitor,
-            probes=readers,
+            probes={each.venue_id: each.for_orders for each in readers.values()},
             max_age=settings.scan_interval * RATES_LIFE_IN_SCANS,
         ),
         gates=gates_of(settings),

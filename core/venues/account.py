@@ -28,7 +28,7 @@ from core.venues.http import VenueSession, Watch, watching
 from core.venues.hyperliquid_account import HyperliquidAccount
 from core.venues.lighter_account import LighterAccount
 from core.venues.outcomes import Attempt
-from core.venues.pacing import OverBudgetError, Urgency, urgent
+from core.venues.pacing import Urgency, urgent
 from core.venues.trader import open_trader
 
 if TYPE_CHECKING:
@@ -340,8 +340,6 @@ class LiveVenue:
                 with urgent(urgency):
                     await self._ready()
                     yield
-        except OverBudgetError:
-            raise  # our own limit, no reason to leave the venue alone
         except Exception as error:  # ccxt raises anything on a bad answer
             trouble = failure_of(self.venue_id, error)
             if trouble.kind is TroubleKind.BUSY:

@@ -192,9 +192,10 @@ class MarketReader:
         Raises:
             VenueError: the venue failed as a whole, or sent no rate at all.
         """
-        async with self._guarded(self._timeout):
-            await self._load(anew=False)
-        lists = await self._read_lists(is_entry=is_entry)
+        with urgent(Urgency.LOOKUP if is_entry else Urgency.READ):
+            async with self._guarded(self._timeout):
+                await self._load(anew=False)
+            lists = await self._read_lists(is_entry=is_entry)
         if lists.error is not None:
             raise lists.error
         await self._clock.sleep(
@@ -305,12 +306,18 @@ class MarketReader:
 
     # --- books and past payments ------------------------------------------------------
 
-    async def book(self, instrument: Instrument) -> OrderBook:
-        """Read one book now.
+    async def book(
+        self, instrument: Instrument, *, urgency: Urgency = Urgency.SPARE
+    ) -> OrderBook:
+        """Read one book now; `for_orders` reads those that an order hangs on.
 
         Raises:
             VenueError: the venue failed or sent nonsense.
         """
+        with urgent(urgency):
+            return await self._book(instrument)
+
+    async def _book(self, instrument: Instrument) -> OrderBook:
         async with self._guarded(self._timeout):
             await self._load(anew=False)
             raw = await self._client.fetch_order_book(
@@ -326,15 +333,21 @@ class MarketReader:
         Raises:
             VenueError: the venue failed or sent nonsense.
         """
+        with urgent(Urgency.SPARE):
+            payments = await self._settled(instrument, since)
+        return tuple(payment for payment in payments if payment.pay_at > since)
+
+    async def _settled(
+        self, instrument: Instrument, since: datetime
+    ) -> tuple[SettledRate, ...]:
         async with self._guarded(self._timeout):
             await self._load(anew=False)
             raw = await self._client.fetch_funding_rate_history(
                 instrument.symbol, int(since.timestamp() * 1000), _MOST_PAYMENTS
             )
-            payments = translate.read_settled(
+            return translate.read_settled(
                 instrument, raw, price=self._entry.rates.settled_price
             )
-        return tuple(payment for payment in payments if payment.pay_at > since)
 
     # --- failures ---------------------------------------------------------------------
 
@@ -365,8 +378,7 @@ class _UrgentBooks:
         Raises:
             VenueError: the venue failed or sent nonsense.
         """
-        with urgent(Urgency.LOOKUP):
-            return await self._reader.book(instrument)
+        return await self._reader.book(instrument, urgency=Urgency.LOOKUP)
 
 
 def _row_of(instrument: Instrument, rows: Mapping[str, Row]) -> Row | None:

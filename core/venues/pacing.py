@@ -1,9 +1,9 @@
 """Spread a venue's requests over its limit, and keep a share of it for orders.
 
 A venue counts what all our clients ask together, so one budget serves its scanner and
-its account. When requests run short, scans and account readings wait; what an order
-hangs on may use the kept share too, and an order itself never waits: the venue judges
-it, for a close held back here could come too late.
+its account. When requests run short, what is only nice to know waits first, then scans
+and account readings; what an order hangs on may use everything, and an order itself
+never waits: the venue judges it, for a close held back here could come too late.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ WINDOW: Final = timedelta(minutes=1)
 """Venues count over a rolling minute."""
 PATIENCE: Final = timedelta(seconds=5)
 """A reading that would wait longer is refused at once."""
-_ORDERS_SHARE: Final = 1 / 3
+_SPARE_SHARE: Final = 2 / 3
+"""Of what readings get: the rest is for scans, however many books a ranking wants."""
+_READ_SHARE: Final = 1 / 2
+"""Of everything, where orders are sent."""
 _LEAST_WAIT_S: Final = 0.001
 """A sleep of nothing would come back at the same moment for ever."""
 
@@ -35,10 +38,12 @@ _LEAST_WAIT_S: Final = 0.001
 class Urgency(StrEnum):
     """What a request is for."""
 
+    SPARE = "spare"
+    """Books of a ranking, past payments: nobody waits for them."""
     READ = "read"
-    """Scans, balances, payments: waits while the share for orders is all there is."""
+    """Scans, payments, keys: waits while the share for orders is all there is."""
     LOOKUP = "lookup"
-    """Positions, books, orders and executions that an order hangs on."""
+    """What an order hangs on: positions, books, rates, orders and executions."""
     ORDER = "order"
     """Sending and cancelling: never waits."""
 
@@ -64,7 +69,7 @@ class OverBudgetError(VenueError):
             f"not asked: its requests of this minute are used up"
             f" for {wait.total_seconds():.0f} s more"
         )
-        super().__init__(venue_id, TroubleKind.BUSY, detail)
+        super().__init__(venue_id, TroubleKind.HELD_BACK, detail)
 
 
 class RequestBudget:
@@ -74,13 +79,13 @@ class RequestBudget:
         self._venue_id = venue_id
         self._per_minute = float(per_minute)
         self._clock = clock
-        self._kept = 0.0
+        self._for_readings = self._per_minute
         self._spent: deque[tuple[float, float]] = deque()
         self._used = 0.0
 
     def keep_for_orders(self) -> None:
         """Keep a share from now on; where nothing is ordered, readings get all."""
-        self._kept = self._per_minute * _ORDERS_SHARE
+        self._for_readings = self._per_minute * _READ_SHARE
 
     @property
     def used(self) -> float:
@@ -102,14 +107,17 @@ class RequestBudget:
         self._used += weight
 
     async def _wait_for_room(self, weight: float, urgency: Urgency) -> None:
-        limit = self._per_minute
-        if urgency is Urgency.READ:
-            limit -= self._kept
+        limit = self._limit(urgency)
         give_up_at = self._clock.monotonic() + PATIENCE.total_seconds()
         while wait_s := self._wait_s(min(weight, limit), limit):
             if self._clock.monotonic() + wait_s > give_up_at:
                 raise OverBudgetError(self._venue_id, timedelta(seconds=wait_s))
             await self._clock.sleep(timedelta(seconds=wait_s))
+
+    def _limit(self, urgency: Urgency) -> float:
+        if urgency is Urgency.SPARE:
+            return self._for_readings * _SPARE_SHARE
+        return self._for_readings if urgency is Urgency.READ else self._per_minute
 
     def _wait_s(self, weight: float, limit: float) -> float:
         """Return how long it takes until so much fits, as things stand."""

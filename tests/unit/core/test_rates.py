@@ -241,6 +241,22 @@ async def test_a_failed_probe_is_the_only_request_and_doubles_the_pause() -> Non
     assert world.monitor.paused_until(BINANCE) == START + timedelta(seconds=90)
 
 
+async def test_our_own_limit_on_requests_is_no_failure_of_the_venue() -> None:
+    """It was not asked: its last rates serve, and nothing is paused."""
+    world = World()
+    await world.rates.read(world.availability)
+    why = "not asked: its requests of this minute are used up for 9 s more"
+    world.binance.failure = VenueError(BINANCE, TroubleKind.HELD_BACK, why)
+
+    for _ in range(4):
+        view = await world.rates.read(world.availability)
+        assert {s.instrument.venue_id for s in view.snapshots} == {BINANCE, EXTENDED}
+        assert [each.detail for each in view.troubles] == [why]
+
+    assert world.monitor.of(BINANCE).failures == 0
+    assert world.monitor.tally(BINANCE).errors == 0
+
+
 async def test_no_entry_is_priced_on_a_paused_venue() -> None:
     """Before an order the rates are read anew; a paused venue has none."""
     world = await paused_world()

@@ -23,7 +23,7 @@ LIGHTER = VenueId("lighter")
 
 
 def of_a_minute(clock: Clock, *, is_traded: bool = True) -> RequestBudget:
-    """Return Lighter's 60 requests a minute, 20 of them kept for orders."""
+    """Return Lighter's 60 requests a minute, 30 of them kept for orders."""
     budget = RequestBudget(LIGHTER, 60, clock)
     if is_traded:
         budget.keep_for_orders()
@@ -37,18 +37,33 @@ async def spend(budget: RequestBudget, count: int, urgency: Urgency) -> None:
             await budget.take(None)
 
 
-async def test_readings_leave_a_third_of_the_minute_to_orders() -> None:
+async def test_readings_leave_half_of_the_minute_to_orders() -> None:
     """However often people refresh a screen, a close still finds room."""
     clock = InstantClock()
     budget = of_a_minute(clock)
-    await spend(budget, 40, Urgency.READ)
+    await spend(budget, 30, Urgency.READ)
 
     with pytest.raises(OverBudgetError, match="used up for 60 s more"):
         await spend(budget, 1, Urgency.READ)
-    await spend(budget, 20, Urgency.LOOKUP)
+    await spend(budget, 30, Urgency.LOOKUP)
 
     assert budget.used == 60
     assert clock.monotonic() == 0
+
+
+@pytest.mark.parametrize(("is_traded", "spare"), [(True, 20), (False, 40)])
+async def test_what_is_nice_to_know_leaves_a_third_of_the_readings_to_scans(
+    spare: int, *, is_traded: bool
+) -> None:
+    """The books of a ranking must not keep the next scan from its rates."""
+    budget = of_a_minute(InstantClock(), is_traded=is_traded)
+    await spend(budget, spare, Urgency.SPARE)
+
+    with pytest.raises(OverBudgetError):
+        await spend(budget, 1, Urgency.SPARE)
+    await spend(budget, spare // 2, Urgency.READ)
+
+    assert budget.used == spare * 3 / 2
 
 
 async def test_an_order_never_waits() -> None:
@@ -66,7 +81,7 @@ async def test_a_reading_waits_a_little_for_what_frees_up_soon() -> None:
     """Three seconds late is better than not at all."""
     clock = FakeClock()
     budget = of_a_minute(clock)
-    await spend(budget, 40, Urgency.READ)
+    await spend(budget, 30, Urgency.READ)
     await clock.advance(timedelta(seconds=57))
 
     waiting = asyncio.create_task(spend(budget, 1, Urgency.READ))
@@ -82,13 +97,13 @@ async def test_a_reading_that_would_wait_longer_is_refused_at_once() -> None:
     """It says how long, and that the venue is not to blame."""
     clock = FakeClock()
     budget = of_a_minute(clock)
-    await spend(budget, 40, Urgency.READ)
+    await spend(budget, 30, Urgency.READ)
     await clock.advance(timedelta(seconds=30))
 
     with pytest.raises(VenueError) as caught:
         await spend(budget, 1, Urgency.READ)
 
-    assert caught.value.kind is TroubleKind.BUSY
+    assert caught.value.kind is TroubleKind.HELD_BACK
     assert caught.value.detail == (
         "not asked: its requests of this minute are used up for 30 s more"
     )
