@@ -333,21 +333,15 @@ class MarketReader:
         Raises:
             VenueError: the venue failed or sent nonsense.
         """
-        with urgent(Urgency.SPARE):
-            payments = await self._settled(instrument, since)
-        return tuple(payment for payment in payments if payment.pay_at > since)
-
-    async def _settled(
-        self, instrument: Instrument, since: datetime
-    ) -> tuple[SettledRate, ...]:
         async with self._guarded(self._timeout):
             await self._load(anew=False)
             raw = await self._client.fetch_funding_rate_history(
                 instrument.symbol, int(since.timestamp() * 1000), _MOST_PAYMENTS
             )
-            return translate.read_settled(
+            payments = translate.read_settled(
                 instrument, raw, price=self._entry.rates.settled_price
             )
+        return tuple(payment for payment in payments if payment.pay_at > since)
 
     # --- failures ---------------------------------------------------------------------
 

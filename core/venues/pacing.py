@@ -27,9 +27,9 @@ WINDOW: Final = timedelta(minutes=1)
 """Venues count over a rolling minute."""
 PATIENCE: Final = timedelta(seconds=5)
 """A reading that would wait longer is refused at once."""
-_SPARE_SHARE: Final = 2 / 3
+_SPARE_SHARE: Final = 1 / 2
 """Of what readings get: the rest is for scans, however many books a ranking wants."""
-_READ_SHARE: Final = 1 / 2
+_READ_SHARE: Final = 2 / 3
 """Of everything, where orders are sent."""
 _LEAST_WAIT_S: Final = 0.001
 """A sleep of nothing would come back at the same moment for ever."""
@@ -39,9 +39,9 @@ class Urgency(StrEnum):
     """What a request is for."""
 
     SPARE = "spare"
-    """Books of a ranking, past payments: nobody waits for them."""
+    """Books of a ranking: nobody waits for them."""
     READ = "read"
-    """Scans, payments, keys: waits while the share for orders is all there is."""
+    """Scans, past payments, keys: waits while the share for orders is all there is."""
     LOOKUP = "lookup"
     """What an order hangs on: positions, books, rates, orders and executions."""
     ORDER = "order"
