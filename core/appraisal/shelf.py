@@ -1,6 +1,6 @@
 """Contracts in, their order books out, few requests and no waiting for the slow.
 
-All books are read at once. A book of the last seconds serves again; a venue that was
+Venues are read side by side. A book of the last seconds serves again; a venue that was
 asked as often as it may be this minute shows its older book as long as that is
 reasonable; whatever else goes wrong is a reason in plain words.
 """
@@ -13,7 +13,7 @@ from collections import deque
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from core.errors import VenueError
+from core.errors import TroubleKind, VenueError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,9 +30,22 @@ YOUNG = timedelta(seconds=3)
 OLDEST = timedelta(seconds=60)
 """A book older than this prices nothing."""
 ANSWER_WITHIN = timedelta(seconds=3)
+"""All books of a venue together."""
+AT_ONCE = 5
+"""Books of one venue that are under way at the same time."""
 MINUTE = timedelta(minutes=1)
 FEWEST, MOST = 4, 120
 """Books a minute that a venue is asked for at least and at most."""
+
+_SILENT = frozenset(
+    {
+        TroubleKind.BUSY,
+        TroubleKind.TIMEOUT,
+        TroubleKind.UNREACHABLE,
+        TroubleKind.SERVER_ERROR,
+    }
+)
+"""Failures after which the venue's other books are not asked for."""
 
 BookKey = tuple["VenueId", str]
 
@@ -61,23 +74,19 @@ class BookShelf:
 
         What a venue may not be asked for any more this minute is left to older books.
         """
-        wanted = {key_of(each): each for each in instruments}
-        found: dict[BookKey, OrderBook | str] = {}
-        due = {key: each for key, each in wanted.items() if self._young(key) is None}
-        async with asyncio.TaskGroup() as group:
-            for key, instrument in due.items():
-                if self._may_ask(instrument.venue_id):
-                    group.create_task(self._read(instrument, found))
-                else:
-                    found[key] = self._older(instrument)
-        for key in wanted:
-            found.setdefault(key, self._kept.get(key) or "its order book is gone")
         self._forget()
+        found: dict[BookKey, OrderBook | str] = {}
+        due: dict[VenueId, list[Instrument]] = {}
+        for each in instruments:
+            kept = self._kept.get(key_of(each))
+            if kept is not None and self._age(kept) <= YOUNG:
+                found[key_of(each)] = kept
+            else:
+                due.setdefault(each.venue_id, []).append(each)
+        async with asyncio.TaskGroup() as group:
+            for asked in due.values():
+                group.create_task(self._read_venue(asked, found))
         return found
-
-    def _young(self, key: BookKey) -> OrderBook | None:
-        book = self._kept.get(key)
-        return None if book is None or self._age(book) > YOUNG else book
 
     def _age(self, book: OrderBook) -> timedelta:
         return self._clock.now() - book.observed_at
@@ -99,23 +108,50 @@ class BookShelf:
         asked.append(now)
         return True
 
-    async def _read(
-        self, instrument: Instrument, found: dict[BookKey, OrderBook | str]
+    async def _read_venue(
+        self, due: list[Instrument], found: dict[BookKey, OrderBook | str]
     ) -> None:
-        key, venue_id = key_of(instrument), instrument.venue_id
+        """Read one venue's books, a few at once: all in one moment would be a burst."""
+        left = deque(due)
+        end = asyncio.get_running_loop().time() + ANSWER_WITHIN.total_seconds()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(AT_ONCE, len(due))):
+                group.create_task(self._read_on(left, found, end))
+
+    async def _read_on(
+        self, left: deque[Instrument], found: dict[BookKey, OrderBook | str], end: float
+    ) -> None:
+        """Read what is left of a venue's books; one that fails as a whole is spared."""
+        while left:
+            instrument = left.popleft()
+            if not self._may_ask(instrument.venue_id):
+                found[key_of(instrument)] = self._older(instrument)
+                continue
+            book, is_silent = await self._read(instrument, end)
+            found[key_of(instrument)] = book
+            if is_silent:
+                found.update({key_of(each): book for each in left})
+                left.clear()
+
+    async def _read(
+        self, instrument: Instrument, end: float
+    ) -> tuple[OrderBook | str, bool]:
+        """Return a book or why there is none, and whether its venue is silent."""
+        venue_id = instrument.venue_id
         try:
-            async with asyncio.timeout(ANSWER_WITHIN.total_seconds()):
+            async with asyncio.timeout_at(end):
                 book = await self._sources[venue_id].book(instrument)
         except VenueError as error:
-            found[key] = f"{venue_id} shows no order book: {error.detail}"
+            why = f"{venue_id} shows no order book: {error.detail}"
+            return why, error.kind in _SILENT
         except TimeoutError:
-            found[key] = f"{venue_id} shows no order book in time"
+            return f"{venue_id} shows no order book in time", True
         except Exception:
             # One venue's adapter must never take the ranking of the others down.
             log.exception("adapter failed venue=%s", venue_id)
-            found[key] = f"{venue_id} shows no order book"
-        else:
-            found[key] = self._kept[key] = book
+            return f"{venue_id} shows no order book", False
+        self._kept[key_of(instrument)] = book
+        return book, False
 
     def _forget(self) -> None:
         old = [key for key, book in self._kept.items() if self._age(book) > OLDEST]

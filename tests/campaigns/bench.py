@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 import aiohttp
 import orjson
 
+from core.appraisal import Appraisal, BookShelf, Terms
 from core.availability import AvailabilityCache
+from core.fees import Fees
 from core.health import VenueMonitor
 from core.model.instrument import Instrument, TokenRow
 from core.model.market import FundingSnapshot
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 INSTRUMENTS_EACH = 200
 LATENCY_MS = 80
 ROUNDS = 15
+NET_ROUNDS = 7
+TOP_K = 20
 GATES = Gates(
     min_spread_per_hour=Decimal("0.00002"),
     min_volume_usd=Decimal(50000),
@@ -141,6 +145,7 @@ async def measure_scan(url: str) -> None:
     async with aiohttp.ClientSession() as session:
         try:
             await _compare(scanner, markets, Bare(session, _bare_requests(url)))
+            await _compare_net(scanner, markets, clock)
         finally:
             for market in markets.values():
                 await market.close()
@@ -173,6 +178,49 @@ async def _compare(
     print(
         "longest event-loop stall in a scan:"
         f" median {middle * 1000:.0f} ms, worst {max(stalls) * 1000:.0f} ms"
+    )
+
+
+async def _compare_net(
+    scanner: Scanner, markets: Mapping[VenueId, MarketReader], clock: SystemClock
+) -> None:
+    """Compare scans that price their best tokens with scans that rank by gross."""
+    for market in markets.values():
+        market.budget._per_minute = 1e9  # so many scans a minute are for a bench only
+    gross, priced, stalls, requests, found = [], [], [], 0, (0, 0)
+    for _ in range(NET_ROUNDS):
+        scanner.appraisal = None
+        gross.append(await timed(scanner.scan))
+        scanner.appraisal = _appraisal(markets, clock)
+        before = sum(market.requests for market in markets.values())
+        async with StallMeter() as meter:
+            priced.append(await timed(scanner.scan))
+        stalls.append(meter.longest)
+        requests = sum(market.requests for market in markets.values()) - before
+        pairs = [x for each in scanner.latest.pairs.values() for x in each]  # type: ignore[union-attr]  # it scanned
+        found = len(pairs), sum(each.estimate is not None for each in pairs)
+    plain, whole = statistics.median(gross), statistics.median(priced)
+    print(
+        f"net ranking of K={TOP_K} tokens: {requests} requests with the scan's own,"
+        f" {found[1]} of {found[0]} pairs priced;"
+        f" scan {plain * 1000:.0f} ms, with net {whole * 1000:.0f} ms,"
+        f" ratio {whole / plain:.2f}, longest stall {max(stalls) * 1000:.0f} ms"
+    )
+
+
+def _appraisal(
+    markets: Mapping[VenueId, MarketReader], clock: SystemClock
+) -> Appraisal:
+    """Return an appraisal that has read no book yet."""
+    rules = {venue_id: market.rules for venue_id, market in markets.items()}
+    return Appraisal(
+        shelf=BookShelf(
+            sources=markets, per_minute=dict.fromkeys(markets, 10**6), clock=clock
+        ),
+        rules=rules,
+        fees=Fees(rules=rules, clock=clock),
+        clock=clock,
+        terms=Terms(Decimal(500), Decimal(3), timedelta(hours=24), TOP_K),
     )
 
 

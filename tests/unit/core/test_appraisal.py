@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.appraisal import Appraisal, BookShelf, Terms, books_per_minute
+from core.appraisal.shelf import AT_ONCE
 from core.errors import TroubleKind, VenueError
 from core.fees import ASK_AGAIN_AFTER, ASKED_AT_ONCE, FEES_LAST, Fees
 from core.model.estimate import FeeSource
@@ -296,6 +297,22 @@ async def test_a_token_without_any_book_stays_in_the_ranking_behind_the_priced(
     assert [each.base for each in ranked] == ["APT", "SOL"]
     assert ranked[1].unpriced is not None
     assert "no book of SOL" in ranked[1].unpriced
+
+
+async def test_a_silent_venue_is_asked_for_a_few_books_only() -> None:
+    """Thirty tokens: one answer that the venue is down is enough for all of them."""
+    world = World(top=30)
+    for number in range(30):
+        world.list(EXTENDED, "0", f"T{number}")
+        world.list(BINANCE, f"0.000{number + 10}", f"T{number}")
+    world.markets[BINANCE].go_down(30)
+
+    result = await world.appraised()
+
+    reasons = {each.unpriced for each in result.opportunities}
+    assert reasons == {"binance shows no order book: down"}
+    assert world.markets[BINANCE].calls.count("book") <= AT_ONCE
+    assert world.markets[EXTENDED].calls.count("book") == 30
 
 
 async def test_a_size_that_the_book_does_not_hold_is_said(world: World) -> None:
