@@ -185,7 +185,11 @@ class Machine:
 
     def _environment(self) -> dict[str, str]:
         return plain_environment() | child_environment(
-            {"CARRY_SCAN_INTERVAL_S": "3600", "CARRY_ALERT_SPREAD_HOURLY": "1"},
+            {
+                "CARRY_SCAN_INTERVAL_S": "3600",
+                "CARRY_ALERT_SPREAD_HOURLY": "1",
+                "CARRY_TOKENS": f"{self.base},BTC,ETH",
+            },
             url=self.box.url,
             token=self.box.token,
             data_dir=self.folder / "data",
