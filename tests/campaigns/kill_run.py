@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.venues.listings import VENUES
-from tests.campaigns.kill_plots import NOT_THERE, PLOTS, POINTS, Chance, During, Plot
+from tests.campaigns.kill_plots import NOT_THERE, PLOTS, POINTS
 from tests.campaigns.kill_story import play
+from tests.campaigns.kill_words import Chance, During, Plot
 from tests.journeys.killed import Story
 from tests.journeys.machine import Pair
 

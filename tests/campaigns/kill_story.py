@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from storage.schema import JOURNAL, migrate
-from tests.campaigns.kill_plots import By, Chance, During
+from tests.campaigns.kill_words import By, Chance, During
 from tests.journeys.crashing import Moment
 from tests.journeys.killed import Story, audit, tap_old_cards
 from tests.journeys.machine import ANNA, KILLED, open_machine
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tests.campaigns.kill_plots import Again, Cut, Plot, Seen, Spoil
+    from tests.campaigns.kill_words import Again, Cut, Plot, Seen, Spoil
     from tests.journeys.machine import Machine, Pair
 
 HOLD_EVERY = timedelta(seconds=1)

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import sqlite3
 import time
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from sandbox.app import SandboxServer
 from sandbox.child import child_environment
 from sandbox.venues.listings import VENUES
-from tests.journeys.crashing import AFTER, Moment, Orders, SharedTime, run
-from tests.journeys.process import CARRYBOT, plain_environment
+from tests.journeys.bots import Forked, Program
+from tests.journeys.crashing import AFTER, Moment, Orders, SharedTime
+from tests.journeys.process import plain_environment
 from tests.journeys.watching import LOOK
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ FLAT = Decimal("0.0000125")
 LEANING = Decimal("0.0004")
 BOOKS = {"extended": "orderbook", "lighter": "orderBookOrders"}
 """What the two venues that list it call the request for an order book."""
-WORKSHOP = multiprocessing.get_context("forkserver")
-WORKSHOP.set_forkserver_preload(["tests.journeys.watching"])
 KILLED = -9
 PATIENCE_S = 60.0
 START_S = 150.0
@@ -61,54 +59,6 @@ UNION ALL SELECT 1 FROM halt WHERE key = 'startup'
 UNION ALL SELECT 1 FROM outbox WHERE state = 'pending'
 """
 CHECKS_DONE = "SELECT 1 FROM event WHERE what = 'start-up check done'"
-
-
-class Forked:
-    """A bot in a process whose modules were loaded before: a quick start."""
-
-    def __init__(self, orders: Orders) -> None:
-        self._process = WORKSHOP.Process(target=run, args=(orders,))
-        self._process.start()
-
-    def status(self) -> int | None:
-        """Return how it ended, None while it runs."""
-        return self._process.exitcode
-
-    def kill(self) -> None:
-        """Send SIGKILL."""
-        self._process.kill()
-
-    def terminate(self) -> None:
-        """Ask it to end."""
-        self._process.terminate()
-
-
-class Program:
-    """`carrybot run` as a person starts it."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    @classmethod
-    async def start(cls, environment: dict[str, str], log: Path) -> Self:
-        """Start it; what it prints goes to the log."""
-        with log.open("ab") as file:
-            process = await asyncio.create_subprocess_exec(
-                CARRYBOT, "run", env=environment, stdout=file, stderr=file
-            )
-        return cls(process)
-
-    def status(self) -> int | None:
-        """Return how it ended, None while it runs."""
-        return self._process.returncode
-
-    def kill(self) -> None:
-        """Send SIGKILL."""
-        self._process.kill()
-
-    def terminate(self) -> None:
-        """Ask it to end."""
-        self._process.terminate()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.campaigns.kill_plots import Plot, Seen, Spoil
 from tests.campaigns.kill_story import play
+from tests.campaigns.kill_words import Plot, Seen, Spoil
 from tests.journeys.crashing import AFTER, BEFORE, HALF, INSIDE, Moment
 from tests.journeys.killed import (
     Story,
