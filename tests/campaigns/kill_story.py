@@ -30,6 +30,8 @@ APART = timedelta(seconds=6)
 """Two readings that a loss needs lie so far apart."""
 TERM_WITHIN_S = 10.0
 SIZE_USD = 300
+NEWEST = len(JOURNAL.migrations())
+"""Layout of a record that today's carrybot has opened."""
 NOT_ONCE = {"C21", "C37"}
 """Where a message may have been sent and not marked as such."""
 
@@ -243,8 +245,7 @@ def lay_out(path: Path, version: int) -> None:
 def _check_files(machine: Machine, story: Story) -> None:
     """Check that the record is whole, and its layout the old one or the new one."""
     versions = machine.rows(machine.record, "PRAGMA user_version")
-    newest = len(JOURNAL.migrations())
-    if any(row["user_version"] not in {0, 1, newest} for row in versions):
+    if any(row["user_version"] not in {0, 1, NEWEST} for row in versions):
         story.wrongs.append(f"half a migration: {versions}")
     for query in ("PRAGMA quick_check", "PRAGMA foreign_key_check"):
         rows: list[dict[str, Any]] = machine.rows(machine.record, query)
