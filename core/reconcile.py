@@ -219,6 +219,8 @@ class Reconciler:
 
     async def check_positions(self) -> None:
         """Compare every open trade with its venues; act on two equal readings only."""
+        if self._clocks is not None:
+            await self._clocks.notice()
         # side by side: a dead venue must not keep losses elsewhere from being seen
         async with asyncio.TaskGroup() as group:
             for trade in await self._world.trades.trades_in_progress():
@@ -232,6 +234,7 @@ class Reconciler:
         await self._welcome_back()
         if self._clocks is not None:
             await self._clocks.tick()
+            await self._clocks.positions_read()
 
     async def _guarded(self, work: Awaitable[None], trade: Trade) -> None:
         try:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _ADVICE = {
     "clock": "Do now: set this machine's clock, best by a time service.",
+    "clock_step": (
+        "Nothing to do: I compare the clock with the venues and read every position"
+        " again first."
+    ),
     "refused:banned": "Nothing to do: I ask again when its time is up.",
     "refused:key": (
         "Do now: look at the key on the venue: expired, deleted, bound to another"

@@ -218,7 +218,7 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         halts=journal,
         clock=clock,
         check_clock=clocks.check,
-        before_entry=(brakes.check,),
+        before_entry=(brakes.check, clocks.before_entry),
         caps=Caps(
             max_open_trades=settings.max_open_trades,
             max_trade_usd=settings.max_trade_usd,

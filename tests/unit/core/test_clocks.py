@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from core.errors import TroubleKind, VenueError
-from core.execution.clocks import CLOCK_KEY, ClockWatch
+from core.execution.clocks import CLOCK_KEY, STEP_KEY, ClockWatch
 from core.limits import Limits
+from core.model.alert import AlertKind
 from core.model.control import GLOBAL_SCOPE, TradingState
 from core.reconcile import Reconciler
 from tests.fakes.journal import MemoryOutbox
 from tests.fakes.objects import BINANCE, HYPERLIQUID
+from tests.fakes.runtime import FakeClock
 from tests.fakes.stage import CAPS, Stage
 from tests.unit.core.test_intent import ORDER
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from core.model.units import VenueId
     from core.ports import AccountInspector
 
@@ -153,3 +157,103 @@ async def test_a_start_with_a_wrong_clock_ends_halted() -> None:
     await stage.play(stage.reconciler.at_start())
 
     assert await stage.world.limits.state(BINANCE, SOL) is TradingState.HALTED
+
+
+# --- a clock that jumps ---------------------------------------------------------------
+
+
+class Jumping(FakeClock):
+    """A wall clock that can be set without time passing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set_by = timedelta(0)
+
+    def now(self) -> datetime:
+        """Return the moment on the wall."""
+        return super().now() + self.set_by
+
+
+def jumpy(*dials: Dial) -> tuple[Stage, Jumping, ClockWatch]:
+    """Return a stage, its clock that can be set, and the watch over it."""
+    stage, clock = Stage(), Jumping()
+    accounts = {each.venue_id: cast("AccountInspector", each) for each in dials}
+    found = ClockWatch(accounts=accounts, halts=stage.journal, clock=clock)
+    return stage, clock, found
+
+
+@pytest.mark.parametrize("seconds", [-3600, -3, 3, 3600])
+async def test_a_jump_halts_everything_until_positions_were_read_again(
+    seconds: int,
+) -> None:
+    """Set by an hour, or woken after a night: what was known may be wrong."""
+    stage, clock, clocks = jumpy(Dial(BINANCE, "0"))
+    await clocks.notice()
+    clock.set_by = timedelta(seconds=seconds)
+
+    await clocks.notice()
+    halted = (GLOBAL_SCOPE, STEP_KEY) in stage.journal.halt_rows
+    await clocks.positions_read()
+
+    assert halted
+    assert (GLOBAL_SCOPE, STEP_KEY) not in stage.journal.halt_rows
+    kinds = [each.kind for each in stage.journal.alerts.values()]
+    assert kinds == [AlertKind.HALTED, AlertKind.HALT_OVER]
+
+
+@pytest.mark.parametrize("seconds", [-2, 0, 2])
+async def test_a_clock_that_is_trimmed_halts_nothing(seconds: int) -> None:
+    """Time services move a clock a little all day long."""
+    stage, clock, clocks = jumpy(Dial(BINANCE, "0"))
+    await clocks.notice()
+    await clock.advance(timedelta(minutes=3))
+    clock.set_by = timedelta(seconds=seconds)
+
+    await clocks.notice()
+
+    assert stage.journal.halt_rows == {}
+
+
+async def test_after_a_jump_silence_keeps_the_halt() -> None:
+    """A venue that does not answer says nothing about the time."""
+    dial = Dial(BINANCE, "0")
+    stage, clock, clocks = jumpy(dial)
+    await clocks.notice()
+    clock.set_by, dial.is_silent = timedelta(hours=8), True
+
+    await clocks.notice()
+    await clocks.positions_read()
+    still = (GLOBAL_SCOPE, STEP_KEY) in stage.journal.halt_rows
+    dial.is_silent = False
+    await clocks.tick()
+    await clocks.positions_read()
+
+    assert still
+    assert stage.journal.halt_rows == {}
+
+
+async def test_venues_that_show_no_time_do_not_keep_the_halt_for_ever() -> None:
+    """There is nothing to compare with; positions read again are enough."""
+    stage, clock, clocks = jumpy(Dial(BINANCE, None))
+    await clocks.notice()
+    clock.set_by = timedelta(hours=8)
+
+    await clocks.notice()
+    await clocks.positions_read()
+
+    assert stage.journal.halt_rows == {}
+
+
+async def test_an_entry_compares_a_clock_that_was_not_for_ten_minutes() -> None:
+    """The timer may have been held up; the order's expiry hangs on the time."""
+    dial = Dial(BINANCE, "0")
+    stage, clock, clocks = jumpy(dial)
+    await clocks.before_entry()
+    await clocks.before_entry()
+    before = dial.reads
+    await clock.advance(timedelta(minutes=10))
+
+    await clocks.before_entry()
+
+    assert (before, dial.reads) == (1, 2)
+    assert stage.journal.halt_rows == {}
