@@ -29,7 +29,7 @@ from bot.wiring.looking import booked, check_all, explaining, replaying, scannin
 from bot.wiring.record import (
     clean,
     disk_watch,
-    own_up_to_a_loss,
+    own_up,
     put_back,
     save_record,
 )
@@ -106,7 +106,7 @@ async def running(
         ground = await open_ground(
             settings, clock or SystemClock(), ids or RandomIds(), stack
         )
-        await own_up_to_a_loss(ground)
+        await own_up(ground)
         engine, accounts = await open_engine(ground)
         loops, handlers = Nursery(), Nursery()
         desk = Desk(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from bot.cards.disk import dead_disk_card
 from bot.messenger import Sent
+from bot.wiring.held import name_the_missing
 from core.disk import DiskWatch
 from core.errors import StorageError
 from core.model.alert import Alert, AlertKind, AlertLevel
@@ -105,7 +106,13 @@ async def clean(ground: Ground, desk: Desk) -> None:
     log.info("forgotten screens=%d messages=%d", screens, messages)
 
 
-async def own_up_to_a_loss(ground: Ground) -> None:
+async def own_up(ground: Ground) -> None:
+    """Say what this start cannot know: pairs of a lost record, venues out of reach."""
+    await name_the_missing(ground)
+    await _halt_without_record(ground)
+
+
+async def _halt_without_record(ground: Ground) -> None:
     """Halt a start without the record that was there before, until a person looked."""
     lost = ground.database.lost
     if lost is None:

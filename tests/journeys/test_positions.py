@@ -10,6 +10,7 @@ import pytest
 
 from core.model.trade import TradeState
 from core.model.units import LegSide, VenueId
+from core.venues.catalog import VENUES
 from tests.journeys.house import find
 
 if TYPE_CHECKING:
@@ -278,3 +279,30 @@ async def test_a_leg_that_cannot_be_undone_calls_a_person_until_it_can(
     for account in house.accounts.values():
         assert await account.positions() == ()
     assert (await house.engine.health()).halts == ()
+
+
+async def test_a_venue_that_the_settings_forgot_is_named_at_the_start(
+    house: House,
+) -> None:
+    """Its leg can be neither seen nor closed; the sentence says how to change that."""
+    await house.enter("HYPE")
+    trade = await the_trade(house)
+    gone = trade.short.instrument.venue_id
+    left = ",".join(each for each in house.settings.venue_ids if each != gone)
+    whole = house.settings
+    house.settings = whole.model_copy(update={"venues": tuple(left.split(","))})
+
+    await house.restart(waits=False)
+
+    words = (
+        f"{VENUES[gone].rules.title} holds a leg of HYPE and CARRY_VENUES does not name"
+        f" it: add {gone} there and restart"
+    )
+    await house.until(lambda: find(house, words))
+    assert words in (await house.say("/health")).text
+
+    house.settings = whole
+    await house.restart()
+    assert words not in (await house.say("/health")).text
+    await house.leave("HYPE")
+    assert (await the_trade(house)).state is TradeState.CLOSED
