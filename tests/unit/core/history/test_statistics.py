@@ -207,3 +207,17 @@ def test_with_less_than_a_day_known_nothing_is_said_about_spikes() -> None:
 def test_without_any_known_hour_there_are_no_statistics() -> None:
     """A token listed this minute has no past."""
     assert past_of([]) is None
+
+
+def test_a_new_level_is_a_spike_for_its_first_sixteen_hours() -> None:
+    """A flat week, then a share p of it at L: mean p * L, sd the root of p(1 - p) * L.
+
+    1 - p is more than three times that root as long as p is below a tenth: 16.8 h.
+    """
+
+    def is_spike(hours: int) -> bool | None:
+        past = past_of(samples([0] * (168 - hours) + [10] * hours))
+        assert past is not None
+        return past.seen_from(per_hour("10"), 268).is_spike
+
+    assert [is_spike(hours) for hours in (1, 16, 17, 24)] == [True, True, False, False]
