@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 CLEAN_FOR = timedelta(minutes=10)
 """Doubts end once what is shown has been right for so long."""
-MOST = 40
+MOST = 28
 """So many instruments are read where fewer do not agree."""
 PAYMENTS_NEEDED = 3
 """One instrument is in quarantine after so many bad payments in a row."""

@@ -36,8 +36,9 @@ log = logging.getLogger(__name__)
 HOUR = timedelta(hours=1)
 AT_ONCE = 4
 """Requests to one venue at the same time."""
-FIRST_BATCH = 14
-MOST_BATCHES = 3
+BATCH = 14
+"""Requests to one venue per look: scans and books need the rest of its minute."""
+MOST_BATCHES = 2
 READ_LIMIT = timedelta(seconds=8)
 ALERT_LIFE = timedelta(hours=6)
 _KEY = "unit:"
@@ -177,13 +178,15 @@ class Proofs:
             if not chosen or not await self._ask(case, chosen):
                 return
             case.judge(self._clock.now(), partial(self._peers, venue_id))
+            if case.proof.venue.state is not ProofState.UNPROVEN:
+                return
 
     def _chosen(self, case: Case, held: Collection[Instrument]) -> list[Instrument]:
         """Return whom to ask about now, within the requests that are left."""
         now = self._clock.now()
         spent = self._spent(case.proof.venue_id, now)
         if case.needs_reading:
-            unread = case.record.unread()[:FIRST_BATCH]
+            unread = case.record.unread()[:BATCH]
             if unread:
                 return unread[: self._per_hour - spent]
         due = case.record.due_now(now)
@@ -192,7 +195,8 @@ class Proofs:
         rest = [each for each in due if each not in first]
         # half of the requests are left for what is held, doubted or new
         share = max(0, self._per_hour // 2 - spent)
-        return [*first, *rest[:share]][: max(0, self._per_hour - spent)]
+        room = min(BATCH, max(0, self._per_hour - spent))
+        return [*first, *rest[:share]][:room]
 
     def _spent(self, venue_id: VenueId, now: datetime) -> int:
         asked = self._asked[venue_id]
