@@ -25,6 +25,7 @@ from core.errors import (
     ThinSpreadError,
     TooManyOpenError,
     TradeBusyError,
+    TroubleKind,
     UnknownTokenError,
     UnknownTradeError,
     VenueDownError,
@@ -122,6 +123,8 @@ class Quotes:
 
     def __init__(self, parts: QuoteParts) -> None:
         self._parts = parts
+        self._refused: dict[VenueId, str] = {}
+        """Why a venue last refused to tell its balance: no keys, for one."""
 
     # --- price ------------------------------------------------------------------------
 
@@ -418,7 +421,9 @@ class Quotes:
             venue_id = side.instrument.venue_id
             balance = balances.get(venue_id)
             if balance is None:
-                return f"{self._parts.rules[venue_id].title} does not answer"
+                title = self._parts.rules[venue_id].title
+                refused = self._refused.get(venue_id)
+                return f"{title}: {refused}" if refused else f"{title} does not answer"
             needed = margin_needed(
                 size_usd or self._parts.quoting.size_usd,
                 self._parts.quoting.leverage,
@@ -469,11 +474,16 @@ class Quotes:
         account = self._parts.accounts.get(venue_id)
         if account is None:
             return None
+        self._refused.pop(venue_id, None)
         try:
             async with asyncio.timeout(READ_LIMIT.total_seconds()):
                 return await account.balance()
-        except (VenueError, TimeoutError):
-            return None
+        except VenueError as error:
+            if error.kind is TroubleKind.REFUSED:
+                self._refused[venue_id] = error.detail
+        except TimeoutError:
+            pass
+        return None
 
 
 def _refuse_if_held(trade: Trade, venues: set[VenueId]) -> None:

@@ -341,7 +341,8 @@ class Orders:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 await self._venues[intent.venue_id].cancel(intent, instrument)
         except (VenueError, TimeoutError) as error:
-            log.warning("cancel failed intent=%s: %s", intent.intent_id, error)
+            why = str(error) or f"no answer within {ANSWER_WITHIN_S} s"
+            log.warning("cancel failed intent=%s: %s", intent.intent_id, why)
 
     async def look(self, trade: Trade, intent: OrderIntent) -> evidence.Sighting:
         """Ask every source once; what fails is None, never "nothing"."""
@@ -449,7 +450,9 @@ async def asked(call: Awaitable[T]) -> T | None:
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
             return await call
-    except (VenueError, TimeoutError) as error:
+    except TimeoutError:
+        log.warning("read failed: no answer within %s s", ANSWER_WITHIN_S)
+    except VenueError as error:
         log.warning("read failed: %s", error)
     except Exception:  # an adapter's surprise is no information either
         log.exception("read failed unexpectedly")

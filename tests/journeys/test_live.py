@@ -264,7 +264,10 @@ async def test_a_venue_without_keys_is_shown_and_not_offered(tmp_path: Path) -> 
     async with live_house(tmp_path, "binance", "lighter", **keyless) as house:
         top = await house.say("/top")
         refused = await house.say(f"/open {COIN} 300")
-
         assert "BN>LT" in top.text
         assert "Lighter: it has no keys here and is only read" in refused.text
+
+        await house.tap("Enter best", top)
+        assert "Lighter: it has no keys here and is only read" in house.card().text
+        assert "Lighter does not answer" not in house.card().text
         assert await house.trades() == []
