@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 SAID = {
     "RARE": "only Extended has it",
     "XRP": "the least spread to",
-    "GRASS": "Extended: trades $12,040 a day, $50,000 is the least wanted. Lower the"
-    " least day volume to 12040 in /settings",
+    # its day volume moves by cents around 12,040.50
+    "GRASS": "a day, $50,000 is the least wanted. Lower the least day volume to 1204",
     "WIF": "Lighter: does not tell its day volume.",
     "ACE": "prices disagree: unit price",
     "CAT": "Two coins of one name, or a wrong unit",
