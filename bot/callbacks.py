@@ -52,7 +52,7 @@ class Verb(StrEnum):
     EXIT = "x"
     """What a person asks of one pair: after the next payment, below a level."""
     PNL = "v"
-    """Period, split or file `arg` of the results; payments of a pair."""
+    """Period, split, picture or file `arg` of the results; payments of a pair."""
     FOREIGN = "i"
     """Ignore the foreign position `arg` of the card, or adopt it with `a` before."""
     REPAIR = "e"

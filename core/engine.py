@@ -320,6 +320,18 @@ class Engine:
         """Return how a pair's spread has been, None when nothing is known of it."""
         return self._parts.history.stats(pair.long, pair.short)
 
+    def past_rates(
+        self, instrument: Instrument
+    ) -> tuple[tuple[datetime, Decimal], ...]:
+        """Return a contract's hourly rates of the last seven days, oldest first."""
+        return self._parts.history.hourly_rates(instrument)
+
+    def past_spreads(
+        self, long: Instrument, short: Instrument
+    ) -> tuple[tuple[datetime, Decimal], ...]:
+        """Return a pair's hourly spreads of the last seven days, oldest first."""
+        return self._parts.history.hourly_spreads(long, short)
+
     async def _read_along(self) -> None:
         """Let scans read what open trades hold, listed or not."""
         trades = await self._parts.trades.trades_in_progress()

@@ -111,6 +111,7 @@ def pnl_card(report: PnlReport, look: Look, view: PnlView) -> Card:
                 ]
             ),
             [
+                look.button("📈 Picture", Verb.PNL, "png"),
                 look.button("📄 CSV", Verb.PNL, "csv"),
                 look.button("🔄 Refresh", Verb.REFRESH),
             ],

@@ -365,11 +365,12 @@ def _position_buttons(position: Position, look: Look) -> tuple[tuple[Button, ...
     close = look.button(f"Close {name}…", Verb.CLOSE, "0", Style.DANGER)
     half = look.button("Close half…", Verb.EXIT, HALF, Style.DANGER)
     payments = look.button("Payments", Verb.PNL, "pay")
+    picture = look.button("📈 Picture", Verb.PNL, "png")
     return rows_of(
         *(repair_buttons(look) if trade.needs_attention else ()),
         [close, half] if can_close else [],
         wish_buttons(position.wishes, look) if can_close else [],
-        [payments] if trade.opened_at is not None else [],
+        [payments, picture] if trade.opened_at is not None else [],
         [
             look.button("🔄 Refresh", Verb.REFRESH),
             look.button("◀ Positions", Verb.SCREEN, "pos"),

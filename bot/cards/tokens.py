@@ -310,6 +310,7 @@ def _token_buttons(
         *(grid(opens, 2) if look.can_trade else ()),
         [
             look.button("❓ Why not…", Verb.WHY, str(len(pairs))),
+            look.button("📈 7 days", Verb.PNL, "png"),
             *([look.button(label, Verb.MUTE, arg)] if look.can_trade else []),
         ],
         [

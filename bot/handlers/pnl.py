@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from bot.cards import hints, pnl, trouble
 from bot.cards.card import Reply
 from bot.cards.export import ledger_csv
-from bot.cards.pnl import LENGTHS, Period, PnlView, Split
+from bot.cards.pnl import Period, PnlView, Split
+from bot.handlers.pictures import send
 from bot.handlers.screens import is_event, screen_behind
+from bot.handlers.since import since
 from core.model.units import TradeId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from bot.access import Caller
     from bot.callbacks import Tap
@@ -37,7 +38,7 @@ async def typed(
 
 async def show(desk: Desk, caller: Caller, view: PnlView) -> Card:
     """Return the card of a view."""
-    report = await desk.engine.books.pnl(_since(desk, view.period), UTC)
+    report = await desk.engine.books.pnl(since(desk, view.period), UTC)
     return pnl.pnl_card(report, desk.look(caller), view)
 
 
@@ -64,6 +65,8 @@ async def change(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) ->
         return Reply(card, is_new=is_event(screen))
     view = PnlView.of(dict(screen.shown))
     sort, _, value = tap.arg.partition("-")
+    if tap.arg == "png":
+        return await send(desk, caller, screen)
     if tap.arg == "csv":
         return Reply(await _file(desk, caller, view), is_new=True)
     if sort == "p" and value in set(Period):
@@ -76,14 +79,6 @@ async def change(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) ->
 
 
 async def _file(desk: Desk, caller: Caller, view: PnlView) -> Card:
-    moves = await desk.engine.books.booked(_since(desk, view.period))
+    moves = await desk.engine.books.booked(since(desk, view.period))
     content, count = ledger_csv(moves)
     return pnl.ledger_file_card(desk.look(caller), view, content, count)
-
-
-def _since(desk: Desk, period: Period) -> datetime | None:
-    now = desk.clock.now()
-    if period is Period.TODAY:
-        return now.replace(hour=0, minute=0, second=0, microsecond=0)
-    length = LENGTHS.get(period)
-    return None if length is None else now - length

@@ -69,6 +69,16 @@ class Series:
         hours = zip(range(first, end), own, strict=True)
         return sum(rate != _UNKNOWN or hour in past for hour, rate in hours)
 
+    def rates(self, key: SeriesKey, first: int, end: int) -> list[tuple[int, int]]:
+        """Return hour and rate of every hour known of a contract, own ones first."""
+        past, own = self._past.get(key, {}), self._own_of(key, first, end)
+        found = []
+        for hour, rate in zip(range(first, end), own, strict=True):
+            known = past.get(hour, _UNKNOWN) if rate == _UNKNOWN else rate
+            if known != _UNKNOWN:
+                found.append((hour, known))
+        return found
+
     def spreads(
         self, long: SeriesKey, short: SeriesKey, first: int, end: int
     ) -> list[Sample]:

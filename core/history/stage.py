@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.errors import StorageError
 from core.history.series import RunningHour, Series, hour_at, hour_number
 from core.history.statistics import WINDOW_HOURS, past_of, to_trillionths
-from core.model.history import WINDOW, HourOfRates, RecordedScan
+from core.model.history import TRILLIONTHS, WINDOW, HourOfRates, RecordedScan
 from core.model.opportunity import SkipReason
 
 if TYPE_CHECKING:
@@ -105,6 +106,24 @@ class History:
         """Tell whether a pair's spread stands far above its past; None if unknown."""
         stats = self.stats(pair.long, pair.short)
         return None if stats is None else stats.is_spike
+
+    def hourly_rates(
+        self, instrument: Instrument
+    ) -> tuple[tuple[datetime, Decimal], ...]:
+        """Return a contract's rates of the last seven days, per hour, oldest first."""
+        hour = hour_number(self._clock.now())
+        found = self._series.rates(key_of(instrument), hour - WINDOW_HOURS, hour)
+        return tuple((hour_at(at), Decimal(rate) / TRILLIONTHS) for at, rate in found)
+
+    def hourly_spreads(
+        self, long: Instrument, short: Instrument
+    ) -> tuple[tuple[datetime, Decimal], ...]:
+        """Return a pair's spreads of the last seven days, per hour, oldest first."""
+        hour, keys = hour_number(self._clock.now()), (key_of(long), key_of(short))
+        found = self._series.spreads(*keys, hour - WINDOW_HOURS, hour)
+        return tuple(
+            (hour_at(each.hour), Decimal(each.spread) / TRILLIONTHS) for each in found
+        )
 
     def known_hours(self, instrument: Instrument) -> int:
         """Return how many of the last seven days' hours are known of a contract."""

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from core.model.estimate import NetEstimate
     from core.model.exit import Timers
     from core.model.history import SpreadStats
+    from core.model.instrument import Instrument
     from core.model.market import FundingSnapshot
     from core.model.plan import (
         PlanBody,
@@ -424,6 +425,23 @@ class ScriptedEngine(Engine):
     def __post_init__(self) -> None:
         """Keep preferences as the real engine does, in memory."""
         self.preferences = no_choices(self.clock)
+
+    def past_rates(
+        self, instrument: Instrument
+    ) -> tuple[tuple[datetime, Decimal], ...]:
+        """Return a rate that climbs for three hours."""
+        del instrument
+        return tuple(
+            (START + timedelta(hours=hour - 3), Decimal(hour) / 100_000)
+            for hour in range(3)
+        )
+
+    def past_spreads(
+        self, long: Instrument, short: Instrument
+    ) -> tuple[tuple[datetime, Decimal], ...]:
+        """Return a spread that climbs for three hours."""
+        del short
+        return self.past_rates(long)
 
     def latest_scan(self) -> ScanResult | None:
         """Return what the test put there."""

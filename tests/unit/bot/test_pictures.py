@@ -1,0 +1,142 @@
+"""Pictures a trader reads on a phone: what they show, and that they are pictures."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from bot.cards.checks import visible_text
+from bot.cards.pictures import (
+    rates_picture,
+    results_picture,
+    spread_picture,
+)
+from bot.cards.pnl import Period, PnlView
+from bot.charts import draw
+from core.model.units import Base
+from core.pnl import moves
+from tests.fakes.chat import VERA, Chat
+from tests.fakes.engine import value_of
+from tests.fakes.ledger import PAYMENTS, closed_entry
+from tests.fakes.objects import BINANCE, HYPERLIQUID
+from tests.fakes.runtime import START
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def chat() -> Chat:
+    """Return a chat with one closed and one open pair on the books."""
+    return Chat()
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    """Return width and height of a PNG."""
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+
+
+def test_results_add_up_to_the_number_in_the_title() -> None:
+    """The curve ends where the answer stands: 9.52 USD."""
+    picture = results_picture(moves(closed_entry()), PnlView(Period.ALL))
+    assert picture is not None
+    last = {curve.name: curve.points[-1][1] for curve in picture.curves}
+
+    assert picture.title == "+$9.52 booked since the start"
+    assert last["net"] == pytest.approx(9.51825)
+    assert last["funding"] == pytest.approx(21.25)
+    assert last["fees"] == pytest.approx(-13.73175)
+    assert last["net"] == pytest.approx(sum(last.values()) - last["net"])
+
+
+def test_rates_are_shown_in_the_period_of_all_screens(chat: Chat) -> None:
+    """0.00001 an hour is 0.008 % per 8 h, on every venue that is known."""
+    look = chat.desk.look()
+    points = ((START - HOUR, Decimal("0.00001")), (START, Decimal("-0.00002")))
+    picture = rates_picture(Base("HYPE"), {BINANCE: points, HYPERLIQUID: ()}, look)
+
+    assert picture is not None
+    assert [curve.name for curve in picture.curves] == ["BN"]
+    assert [value for _, value in picture.curves[0].points] == pytest.approx(
+        [0.008, -0.016]
+    )
+    assert "%/8h" in picture.unit
+
+
+def test_a_pairs_payments_stand_on_its_curve(chat: Chat) -> None:
+    """Received and paid are told apart, and what lies before the curve is left out."""
+    trade = closed_entry().trade
+    look = chat.desk.look()
+    points = tuple(
+        (START - timedelta(hours=48 - hour), Decimal(hour) / 1_000_000)
+        for hour in range(48)
+    )
+    picture = spread_picture(value_of(trade), points, PAYMENTS, look)
+    assert picture is not None
+
+    assert [(mark.name, mark.is_gain) for mark in picture.marks] == [
+        ("paid", False),
+        ("received", True),
+        ("entry", True),
+        ("exit", True),
+    ]
+    late = replace(PAYMENTS[0], pay_at=START - timedelta(days=30))
+    again = spread_picture(value_of(trade), points, (late,), look)
+    assert again is not None
+    assert [mark.name for mark in again.marks] == ["entry", "exit"]
+
+
+def test_nothing_known_is_no_picture(chat: Chat) -> None:
+    """An empty frame says nothing; a sentence does."""
+    look = chat.desk.look()
+
+    assert results_picture((), PnlView()) is None
+    assert rates_picture(Base("HYPE"), {BINANCE: ()}, look) is None
+    assert spread_picture(value_of(closed_entry().trade), (), (), look) is None
+
+
+def test_the_same_curves_are_the_same_file() -> None:
+    """Pictures kept for the README must not change without a reason."""
+    picture = results_picture(moves(closed_entry()), PnlView(Period.ALL))
+    assert picture is not None
+    first = draw(picture)
+
+    assert size_of(first) == (780, 540)
+    assert len(first) < 100_000
+    assert draw(picture) == first
+
+
+async def test_each_card_sends_its_picture(chat: Chat) -> None:
+    """One tap, one picture, with the answer in its words; viewers may look too."""
+    card = await chat.type("/pnl all")
+    shown = await chat.tap(card, "📈 Picture")
+    assert shown is not card
+    assert shown.card.attachment is not None
+    assert size_of(shown.card.attachment.content) == (780, 540)
+    assert visible_text(shown.card.html).startswith("+$23.94 booked since the start")
+
+    card = await chat.type("/pnl all", VERA)
+    shown = await chat.tap(card, "📈 Picture", VERA)
+    assert shown.card.attachment is not None
+
+
+async def test_drawing_does_not_hold_up_the_rest(chat: Chat) -> None:
+    """An order that goes out meanwhile must not wait for ink."""
+    card = await chat.type("/pnl all")
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            beats += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.get_running_loop().create_task(beat())
+    await chat.tap(card, "📈 Picture")
+    task.cancel()
+
+    assert beats > 20
