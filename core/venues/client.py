@@ -82,6 +82,8 @@ class Tolerant(Paced, _Ccxt):
 
     venue_id: VenueId
     fields: RateFields
+    reads_own_rows: bool
+    """Of the fields, worked out once: it is asked for every row."""
     broken_markets: tuple[str, ...] = ()
     """Names of contracts ccxt could not read in the last list."""
 
@@ -130,7 +132,7 @@ class Tolerant(Paced, _Ccxt):
 
     def parse_ticker(self, ticker: object, market: object = None) -> Row:
         """Read one ticker; an unreadable one has no symbol."""
-        if self.fields.reads_own_rows:
+        if self.reads_own_rows:
             listed = market.get("symbol") if isinstance(market, Mapping) else None
             return {"symbol": self._row_name(ticker) or listed, "info": ticker}
         try:
@@ -158,7 +160,7 @@ class Tolerant(Paced, _Ccxt):
         return rows
 
     def _rate_row(self, raw: object) -> Row | None:
-        if self.fields.reads_own_rows and self.fields.row_name is not None:
+        if self.reads_own_rows and self.fields.row_name is not None:
             return {"info": raw}
         try:
             return self.parse_funding_rate(raw)
@@ -214,6 +216,7 @@ def open_client(
     kind = type(f"Reader_{entry.ccxt_id}", (*bases, getattr(ccxt, entry.ccxt_id)), {})
     client = set_up(kind, session, budget, timeout_ms, entry.arguments)
     client.venue_id, client.fields = entry.venue_id, entry.rates
+    client.reads_own_rows = entry.rates.reads_own_rows
     return client
 
 
