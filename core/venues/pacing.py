@@ -79,13 +79,13 @@ class RequestBudget:
         self._venue_id = venue_id
         self._per_minute = float(per_minute)
         self._clock = clock
-        self._for_readings = self._per_minute
+        self._for_readings = 1.0
         self._spent: deque[tuple[float, float]] = deque()
         self._used = 0.0
 
     def keep_for_orders(self) -> None:
         """Keep a share from now on; where nothing is ordered, readings get all."""
-        self._for_readings = self._per_minute * _READ_SHARE
+        self._for_readings = _READ_SHARE
 
     @property
     def used(self) -> float:
@@ -115,9 +115,10 @@ class RequestBudget:
             await self._clock.sleep(timedelta(seconds=wait_s))
 
     def _limit(self, urgency: Urgency) -> float:
-        if urgency is Urgency.SPARE:
-            return self._for_readings * _SPARE_SHARE
-        return self._for_readings if urgency is Urgency.READ else self._per_minute
+        if urgency is Urgency.LOOKUP:
+            return self._per_minute
+        readings = self._per_minute * self._for_readings
+        return readings * _SPARE_SHARE if urgency is Urgency.SPARE else readings
 
     def _wait_s(self, weight: float, limit: float) -> float:
         """Return how long it takes until so much fits, as things stand."""
