@@ -57,8 +57,9 @@ kills: $(VENV)/ready-dev ## kill -9 at every crash point of the protocol (HITS=5
 faults: $(VENV)/ready-dev ## every fault at every order, and random worlds (SOAK_SCHEDULES=2000: less)
 	$(BIN)/python -m tests.campaigns.soak $(SOAK_SCHEDULES)
 
-picture: $(VENV)/ready-dev ## take the README's picture of the demo anew (needs chromium)
+picture: $(VENV)/ready-dev ## take the README's pictures anew (needs chromium)
 	PICTURE=docs/images/demo.png $(BIN)/python -m pytest -k found_opened tests/journeys/test_page.py
+	$(BIN)/python -m tests.campaigns.bench_pictures docs/images
 
 lock: $(VENV)/bin/python ## re-pin the requirements (UPGRADE=--upgrade for new versions)
 	$(BIN)/python -m pip install --quiet uv

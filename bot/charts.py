@@ -78,7 +78,8 @@ def _days(moment: datetime) -> float:
 def _dollars(value: float, _position: int) -> str:
     sign = "-" if value < 0 else ""
     size = abs(value)
-    return f"{sign}${size:,.0f}" if size >= 10 or size == 0 else f"{sign}${size:.2f}"  # noqa: PLR2004 - cents matter below
+    is_whole = abs(size - round(size)) < 0.005  # noqa: PLR2004 - half a cent
+    return f"{sign}${size:,.0f}" if is_whole else f"{sign}${size:.2f}"
 
 
 def _percent(value: float, _position: int) -> str:

@@ -33,6 +33,7 @@ from core.venues.markets import open_markets
 from sandbox.app import SandboxServer
 from tests.campaigns.bench_history import measure_history
 from tests.campaigns.bench_orders import measure_entries
+from tests.campaigns.bench_pictures import measure_pictures
 from tests.campaigns.stalls import StallMeter
 from tests.fakes.objects import ALL_VENUES
 from tests.fakes.stores import MemoryAvailability
@@ -305,6 +306,7 @@ def main() -> None:
         asyncio.run(_scan(url))
     measure_ranking()
     asyncio.run(_remember())
+    asyncio.run(measure_pictures())
     print(f"entries of the whole bot, {LATENCY_MS} ms latency, medians")
     with PretendVenues(0) as url:
         asyncio.run(_enter(url))
