@@ -366,8 +366,13 @@ def _parity(ground: Ground, scanner: Scanner, memory: SqliteAlertMemory) -> Pari
 
 def _clocks(ground: Ground, accounts: Accounts) -> ClockWatch:
     """Return the comparison of clocks; pretend venues' clocks may jump."""
-    compared = {} if ground.settings.is_sandbox else accounts.live
-    return ClockWatch(accounts=compared, halts=ground.journal, clock=ground.clock)
+    is_pretend = ground.settings.is_sandbox
+    return ClockWatch(
+        accounts={} if is_pretend else accounts.live,
+        halts=ground.journal,
+        clock=ground.clock,
+        notices_jumps=not is_pretend,
+    )
 
 
 def _facts(ground: Ground) -> EngineFacts:

@@ -58,8 +58,11 @@ class ClockWatch:
         accounts: Mapping[VenueId, AccountInspector],
         halts: Halts,
         clock: Clock,
+        notices_jumps: bool = True,
     ) -> None:
+        """Take the parts; pretend time stands still and leaps, which is no jump."""
         self._accounts, self._halts, self._clock = accounts, halts, clock
+        self._notices_jumps = notices_jumps
         self._checked_at: float | None = None
         self._seen: tuple[float, datetime] | None = None
         self._is_compared = True
@@ -77,6 +80,8 @@ class ClockWatch:
 
         Steady time stands still while a machine sleeps, so waking up is a jump too.
         """
+        if not self._notices_jumps:
+            return
         steady, wall = self._clock.monotonic(), self._clock.now()
         before, self._seen = self._seen, (steady, wall)
         if before is None:

@@ -39,7 +39,7 @@ PROMPT_S = 1.0
 def house_on(folder: Path, venue: str) -> AbstractAsyncContextManager[House]:
     """Open a live bot on a venue and its partner."""
     other = PARTNERS[venue]
-    return live_house(folder, venue, other, venues=f"{venue},{other}", tokens=COIN)
+    return live_house(folder, venue, other, venues=f"{venue},{other}")
 
 
 async def open_pair(house: House) -> None:
@@ -204,3 +204,52 @@ async def test_a_slow_and_a_dead_venue_hold_up_nothing_elsewhere(
         house.box.reception.latency_ms.clear()
         tick.cancel()
         await asyncio.gather(tick, return_exceptions=True)
+
+
+async def stuck(house: House) -> str:
+    """Leave one leg alone that cannot be sold, until a person is called; its venue."""
+    card = await house.say(f"/open {COIN} 300")
+    house.box.faults.add("*", "@reduce", "reject", times=None)
+    house.box.faults.add("*", "@entry", "reject", times=None, after=1)
+    await house.tap("Open $", card)
+    await house.quiet()
+    await house.wake_until(lambda: find(house, "NOT HEDGED"))
+    ((venue, _),) = [(name, held) for name, held in exposure(house).items() if held]
+    return venue
+
+
+async def test_an_owner_who_taps_retry_does_not_wait_for_the_next_minute(
+    tmp_path: Path,
+) -> None:
+    """The venue takes orders again, and somebody sees it first."""
+    async with house_on(tmp_path, "binance") as house:
+        await stuck(house)
+        house.box.faults.clear()
+        await house.tap("Retry now", find(house, "NOT HEDGED")[-1])
+        await house.quiet()
+        for _ in range(3):  # the venue's own seconds, far less than the minute
+            await house.pass_time(STEP)
+            await house.quiet()
+        assert not any(exposure(house).values())
+        assert (await newest(house)).state is TradeState.ABORTED
+
+
+async def test_an_accepted_residual_ends_the_alarm_and_stays_with_its_owner(
+    tmp_path: Path,
+) -> None:
+    """The bot neither sells it nor calls it flat."""
+    async with house_on(tmp_path, "binance") as house:
+        venue = await stuck(house)
+        held = exposure(house)[venue]
+        await house.tap("Accept residual", find(house, "NOT HEDGED")[-1])
+        question = house.card()
+        assert "without a counterpart?" in question.text
+        await house.tap("Accept ", question)
+        await house.quiet()
+        trade = await rested(house)
+        assert trade.state is TradeState.ABORTED
+        assert exposure(house)[venue] == held
+        assert find(house, "as you accepted")
+        house.box.faults.clear()
+        await watch(house)
+        assert exposure(house)[venue] == held
