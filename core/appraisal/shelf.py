@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ MINUTE = timedelta(minutes=1)
 FEWEST, MOST = 4, 120
 """Books a minute that a venue is asked for at least and at most."""
 
-_SILENT = frozenset(
+_WHOLE = frozenset(
     {
         TroubleKind.BUSY,
         TroubleKind.TIMEOUT,
@@ -45,9 +46,19 @@ _SILENT = frozenset(
         TroubleKind.SERVER_ERROR,
     }
 )
-"""Failures after which the venue's other books are not asked for."""
+"""Failures of a venue as a whole: its other books are not asked for."""
 
 BookKey = tuple["VenueId", str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Why a book was not shown."""
+
+    why: str
+    is_whole: bool = False
+    is_busy: bool = False
+    """The venue, or our own limit for it, has no time now."""
 
 
 class BookShelf:
@@ -92,10 +103,13 @@ class BookShelf:
         return self._clock.now() - book.observed_at
 
     def _older(self, instrument: Instrument) -> OrderBook | str:
+        why = f"{instrument.venue_id} was asked for all its books of this minute"
+        return self._lately(instrument) or why
+
+    def _lately(self, instrument: Instrument) -> OrderBook | None:
+        """Return the last book of a contract while it is reasonable."""
         book = self._kept.get(key_of(instrument))
-        if book is not None and self._age(book) <= OLDEST:
-            return book
-        return f"{instrument.venue_id} was asked for all its books of this minute"
+        return None if book is None or self._age(book) > OLDEST else book
 
     def _may_ask(self, venue_id: VenueId) -> bool:
         """Count one more request of this minute, unless it would be one too many."""
@@ -127,31 +141,35 @@ class BookShelf:
             if not self._may_ask(instrument.venue_id):
                 found[key_of(instrument)] = self._older(instrument)
                 continue
-            book, is_silent = await self._read(instrument, end)
-            found[key_of(instrument)] = book
-            if is_silent:
-                found.update({key_of(each): book for each in left})
+            book = await self._read(instrument, end)
+            if not isinstance(book, _Failed):
+                found[key_of(instrument)] = self._kept[key_of(instrument)] = book
+                continue
+            failed = [instrument, *left] if book.is_whole else [instrument]
+            found |= {key_of(each): self._instead(each, book) for each in failed}
+            if book.is_whole:
                 left.clear()
 
-    async def _read(
-        self, instrument: Instrument, end: float
-    ) -> tuple[OrderBook | str, bool]:
-        """Return a book or why there is none, and whether its venue is silent."""
+    def _instead(self, instrument: Instrument, failed: _Failed) -> OrderBook | str:
+        """Return why a book is missing; the last one serves a venue without time."""
+        older = self._lately(instrument) if failed.is_busy else None
+        return older or failed.why
+
+    async def _read(self, instrument: Instrument, end: float) -> OrderBook | _Failed:
         venue_id = instrument.venue_id
         try:
             async with asyncio.timeout_at(end):
-                book = await self._sources[venue_id].book(instrument)
+                return await self._sources[venue_id].book(instrument)
         except VenueError as error:
             why = f"{venue_id} shows no order book: {error.detail}"
-            return why, error.kind in _SILENT
+            is_busy = error.kind is TroubleKind.BUSY
+            return _Failed(why, is_whole=error.kind in _WHOLE, is_busy=is_busy)
         except TimeoutError:
-            return f"{venue_id} shows no order book in time", True
+            return _Failed(f"{venue_id} shows no order book in time", is_whole=True)
         except Exception:
             # One venue's adapter must never take the ranking of the others down.
             log.exception("adapter failed venue=%s", venue_id)
-            return f"{venue_id} shows no order book", False
-        self._kept[key_of(instrument)] = book
-        return book, False
+            return _Failed(f"{venue_id} shows no order book")
 
     def _forget(self) -> None:
         old = [key for key, book in self._kept.items() if self._age(book) > OLDEST]

@@ -13,6 +13,7 @@ from core.model.opportunity import SkipReason
 from tests.journeys.house import open_house
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from core.model.opportunity import VenueStatus
@@ -25,6 +26,13 @@ LATER = timedelta(minutes=3)
 AFTER_PAUSE = timedelta(minutes=11)
 """However long a venue has been failing, it is asked again by then."""
 CODES = {"binance": "BN", "hyperliquid": "HL", "lighter": "LT", "extended": "EX"}
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """Open a bot that ranks by gross spread: these stories are about rates alone."""
+    async with open_house(tmp_path, net_top_k=0) as opened:
+        yield opened
 
 
 def best_without(house: House, *venues: str) -> dict[str, tuple[str, str, Decimal]]:
@@ -231,7 +239,7 @@ async def test_a_bot_that_starts_while_a_venue_is_down_learns_it_later(
     tmp_path: Path,
 ) -> None:
     """A list that was never read is no proof that a token is not listed there."""
-    async with open_house(tmp_path) as house:
+    async with open_house(tmp_path, net_top_k=0) as house:
         await house.stop()
         house.box.faults.add("lighter", "*", "status", times=None, param=502)
         (tmp_path / "data" / "paper.db").unlink()

@@ -412,6 +412,24 @@ async def test_a_venue_is_asked_for_no_more_books_than_its_share() -> None:
     assert third.long.book_at == world.clock.now()
 
 
+async def test_a_venue_without_time_shows_its_last_book(world: World) -> None:
+    """Our own limit held the reading back: half a minute old is still an estimate."""
+    first = await world.best()
+    await world.clock.advance(timedelta(seconds=30))
+    busy = VenueError(LIGHTER, TroubleKind.BUSY, "not asked")
+    world.markets[LIGHTER].fail(busy, busy)
+
+    second = await world.best()
+    assert first.estimate is not None
+    assert second.estimate is not None
+    assert second.estimate.short.book_at == first.estimate.short.book_at
+
+    await world.clock.advance(timedelta(seconds=31))
+    pairs = (await world.appraised()).pairs[Base("APT")]
+    (left,) = (each for each in pairs if venues(each) == (EXTENDED, LIGHTER))
+    assert left.unpriced == "lighter shows no order book: not asked"
+
+
 @pytest.mark.parametrize(
     ("per_minute", "scan_s", "books"),
     [(60, 60, 20), (60, 10, 20), (60, 5, 4), (600, 60, 120), (1000, 5, 120)],
