@@ -136,7 +136,7 @@ async def test_spellings_of_one_thing_mean_it(house: House) -> None:
         assert (await house.say(typed)).text.startswith("Best: KAITO "), typed
     for typed in ("PEPE", "pepe", "kPEPE", "1000PEPE", "1000pepe"):
         card = await house.say(f"/matrix {typed}")
-        assert card.text.startswith("PEPE long BN, short HL"), typed
+        assert card.text.startswith("PEPE long LT, short HL"), typed
     for size in ("1000", "$1000", "1,000", "$1,000", "1e3"):
         card = await house.say(f"/open KAITO {size}")
         assert card.text.startswith("⚡ Open KAITO? $1,000 per leg"), size
