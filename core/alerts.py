@@ -2,10 +2,10 @@
 
 A new spread is pushed when it stood above the threshold in two scans, both sides were
 read in this very scan and have a known, sufficient day volume, neither the pair nor its
-token is muted, it is no spike against its own past, and it was not pushed before,
-unless it grew by half or four hours passed. More than three at once become one digest.
-Once it is below 70 % of the threshold it is gone, and the message that told it says so.
-What was said is stored: a restart repeats nothing.
+token is muted, it is no spike against its own past, it pays net at the usual size, and
+it was not pushed before, unless it grew by half or four hours passed. More than three
+at once become one digest. Once it is below 70 % of the threshold it is gone, and the
+message that told it says so. What was said is stored: a restart repeats nothing.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ class SpreadWatch:
         if streak < SCANS_NEEDED:
             return False
         is_mute = is_muted(self._mutes, pair.base, _venues(key), result.at)
-        if is_mute or self._is_spike(pair):
+        if is_mute or self._is_spike(pair) or not _pays_net(pair, result):
             return False
         told = before.told
         return (
@@ -267,6 +267,17 @@ def _venues(key: str) -> tuple[VenueId, VenueId]:
 def _were_read(venues: tuple[VenueId, VenueId], result: ScanResult) -> bool:
     answered = {each.venue_id for each in result.venues if each.is_ok}
     return set(venues) <= answered
+
+
+def _pays_net(pair: Opportunity, result: ScanResult) -> bool:
+    """Tell whether a pair can be filled at the usual size and is worth it net.
+
+    Where no pair of the scan was priced at all, gross has to do.
+    """
+    if pair.refusal is not None:
+        return False
+    is_priced = any(each.estimate is not None for each in result.opportunities)
+    return pair.estimate is not None or not is_priced
 
 
 def _spread_of(key: str, result: ScanResult) -> Decimal | None:

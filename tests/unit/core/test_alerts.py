@@ -12,9 +12,10 @@ import pytest
 
 from core.alerts import SpreadWatch
 from core.model.alert import AlertKind
-from core.model.opportunity import Opportunity
+from core.model.opportunity import Opportunity, Skip, SkipReason
 from core.model.preferences import Mute
 from core.model.units import Base
+from tests.fakes.estimates import estimate
 from tests.fakes.memory import FakeAlertMemory, FakePutbox
 from tests.fakes.objects import (
     BINANCE,
@@ -348,3 +349,25 @@ async def test_what_an_earlier_version_remembered_is_still_known(
     await world.scan()
 
     assert world.pushed.alerts == []
+
+
+async def test_a_spread_that_does_not_pay_net_is_no_news(world: World) -> None:
+    """Its costs eat it, or a book is too thin for the usual size; a priced one is told.
+
+    Where nothing of the scan was priced, gross has to do.
+    """
+    priced = replace(pair("SUI"), estimate=estimate())
+    thin = replace(pair("APT"), unpriced="the book of Extended holds only $80")
+    costly = replace(
+        pair("MON"),
+        estimate=estimate(),
+        refusal=Skip(Base("MON"), SkipReason.BELOW_MIN_NET, "too little is left"),
+    )
+
+    for _ in range(2):
+        await world.scan(priced, thin, costly)
+    told = [alert.base for alert in world.pushed.alerts]
+    await world.scan(thin)
+
+    assert told == ["SUI"]
+    assert [alert.base for alert in world.pushed.alerts[2:]] == ["APT"]
