@@ -108,7 +108,9 @@ async def test_a_unit_error_that_appears_while_running_stops_the_venue(
     assert words in await refusal(house, *pair)
 
     house.box.world.set_unit_factor(venue, None)
-    await minutes(house, 12)
+    for _ in range(4):
+        await house.pass_time(4 * MINUTE)
+        await house.scan()
     assert state(house, venue) is ProofState.PROVEN
     assert find(house, f"{title}: rates are proven again")
     assert offered_on(house, venue)
