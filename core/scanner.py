@@ -266,6 +266,8 @@ class Scanner:
             stablecoins=self.gates.stablecoins,
         )
         _log_best(opportunities)
+        if self._latest is None:
+            self._latest = result  # who asks meanwhile is better served than refused
         if self.appraisal is not None:
             result = await self.appraisal.appraise(result, self.gates)
         self._latest = result

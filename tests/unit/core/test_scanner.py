@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -17,8 +18,9 @@ from core.opportunities import Gates
 from core.rates import Rates
 from core.runtime import Nursery
 from core.scanner import Scanner
+from tests.fakes.estimates import estimate
 from tests.fakes.objects import BINANCE, EXTENDED, instrument, snapshot
-from tests.fakes.runtime import FakeClock
+from tests.fakes.runtime import FakeClock, settle
 from tests.fakes.stores import MemoryAvailability
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from core.model.instrument import Instrument
     from core.model.market import FundingSnapshot
-    from core.model.opportunity import Skip
+    from core.model.opportunity import ScanResult, Skip
     from core.model.units import VenueId
 
 SCAN = timedelta(seconds=60)
@@ -183,3 +185,39 @@ def test_before_the_first_list_nothing_is_listed() -> None:
     assert not made.scanner.is_listed(made.short)
     assert made.scanner.instrument(BINANCE, made.short.symbol) is None
     assert made.scanner.absence(made.short) is None
+
+
+class SlowPricing:
+    """An appraisal that waits for a sign, then prefers one pair."""
+
+    def __init__(self) -> None:
+        self.may_end = asyncio.Event()
+
+    async def appraise(self, result: ScanResult, gates: Gates) -> ScanResult:
+        """Price the one pair there is."""
+        del gates
+        await self.may_end.wait()
+        (pair,) = result.opportunities
+        priced = replace(pair, estimate=estimate())
+        return replace(result, opportunities=(priced,), pairs={pair.base: (priced,)})
+
+
+async def test_the_first_ranking_is_there_before_its_books_are_read() -> None:
+    """Who opens a pair in the first second must not hear that there are no rates.
+
+    Later the last priced ranking stays until the next one is priced too.
+    """
+    market, pricing = Market(), SlowPricing()
+    market.scanner.appraisal = pricing  # type: ignore[assignment]  # all it is asked for
+    scan = asyncio.create_task(market.scanner.scan())
+    await settle()
+    assert market.scanner.latest is not None
+    (gross,) = market.scanner.latest.opportunities
+    assert gross.estimate is None
+
+    pricing.may_end.set()
+    (priced,) = (await scan).opportunities
+    assert priced.estimate is not None
+    judged, _ = market.scanner.judge(priced.base)
+    assert judged is not None
+    assert judged.estimate == priced.estimate
