@@ -2,6 +2,7 @@
 
     python -m tests.campaigns.kill             every plot, every point five times
     python -m tests.campaigns.kill C17 C35     the plots of these points
+    python -m tests.campaigns.kill any         at moments left to chance
     SEED=7 HITS=9 KILLS=300 AT_ONCE=6 ...      as then; more; so many machines at once
 
 Each story is a machine of its own: a sandbox with live accounts, a bot process on real

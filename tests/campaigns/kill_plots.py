@@ -66,6 +66,8 @@ POINTS: Final = {
     "C39": "funding read, before booking",
     "C40": "inside a pause, setting or mute",
 }
+ANY_MOMENT: Final = "any"
+"""Stands for a crash point where the moment is left to chance."""
 NOT_THERE: Final = {"C38": "backup: carrybot makes none yet"}
 """What cannot be met because the product does not do it."""
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.venues.listings import VENUES
-from tests.campaigns.kill_plots import NOT_THERE, PLOTS, POINTS
+from tests.campaigns.kill_plots import ANY_MOMENT, NOT_THERE, PLOTS, POINTS
 from tests.campaigns.kill_story import play
 from tests.campaigns.kill_words import Chance, During, Plot
 from tests.journeys.killed import Story
@@ -31,6 +31,8 @@ HITS = int(os.environ.get("HITS", "5"))
 """Least times that each point is met."""
 KILLS = int(os.environ.get("KILLS", "200"))
 """Least number of kills."""
+AT_ANY_MOMENT = 4
+"""How many stories cut at chance, for each hit that a point needs."""
 LONGEST_S = 2.5
 """An entry or a close takes about so long."""
 PAIRS = tuple(Pair(*each) for each in permutations(sorted(VENUES), 2))
@@ -49,10 +51,10 @@ def cast(names: Sequence[str], kills: int, chance: random.Random) -> list[Job]:
             max(math.ceil(HITS / ways[point]) for point in plot.points.split())
         )
     ]
-    while not names and len(chosen) < kills:
-        at = Chance(round(chance.uniform(0, LONGEST_S), 3))
-        during = chance.choice((During.OPEN, During.CLOSE))
-        chosen.append(Plot("", at, "none aborted open closed", during=during))
+    if not names or ANY_MOMENT in names:
+        missing = 0 if names else kills - len(chosen)
+        count = max(AT_ANY_MOMENT * HITS, missing)
+        chosen += [_at_any_moment(chance) for _ in range(count)]
     pairs: list[Pair] = []
     while len(pairs) < len(chosen):
         pairs += chance.sample(PAIRS, len(PAIRS))
@@ -60,6 +62,13 @@ def cast(names: Sequence[str], kills: int, chance: random.Random) -> list[Job]:
         (plot, pair, f"{number:03}")
         for number, (plot, pair) in enumerate(zip(chosen, pairs, strict=False))
     ]
+
+
+def _at_any_moment(chance: random.Random) -> Plot:
+    """Return a kill at a moment nobody chose: between two writes there is much else."""
+    at = Chance(round(chance.uniform(0, LONGEST_S), 3))
+    during = chance.choice((During.OPEN, During.CLOSE))
+    return Plot(ANY_MOMENT, at, "none aborted open closed", during=during)
 
 
 def tell(job: Job, folder: str) -> Story:
