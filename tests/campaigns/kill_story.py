@@ -52,6 +52,7 @@ async def play(plot: Plot, pair: Pair, folder: Path) -> Story:
         audit(machine, story, may_repeat=bool(NOT_ONCE & set(plot.points.split())))
         _check_files(machine, story)
         _check_payments(machine, story)
+        _check_claims(machine, story)
     if story.state not in plot.ends.split():
         story.wrongs.append(f"ended {story.state}, expected {plot.ends}")
     return story
@@ -278,3 +279,12 @@ def _check_payments(machine: Machine, story: Story) -> None:
     for venue, count in booked.items():
         if count > paid.get(venue, 0):
             story.wrongs.append(f"{venue} paid {paid.get(venue, 0)}, booked {count}")
+
+
+def _check_claims(machine: Machine, story: Story) -> None:
+    """A quote is used if and only if its trade exists."""
+    used = "SELECT plan_id FROM plan WHERE action = 'open' AND state = 'used'"
+    plans = {row["plan_id"] for row in machine.rows(machine.record, used)}
+    trades = {row["plan_id"] for row in machine.trades()}
+    if plans != trades:
+        story.wrongs.append(f"quotes used {plans}, trades of {trades}")
