@@ -168,7 +168,9 @@ def campaign(names: Sequence[str]) -> int:
     missed = sorted(point for point in points if tally.hits[point] < HITS)
     for line in ("", *tally.table(), "", *tally.figures()):
         _say(line)
-    _say(f"took {time.monotonic() - begun:.0f} s; {len(wrong)} stories went wrong")
+    took_s, load = time.monotonic() - begun, os.getloadavg()[2]
+    _say(f"took {took_s:.0f} s, load average {load:.0f} on {os.cpu_count()} cores")
+    _say(f"{len(wrong)} stories went wrong")
     if not wrong:
         shutil.rmtree(folder)
     else:
