@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.model.market import FundingSnapshot
+    from core.model.opportunity import Opportunity
     from core.model.order import Fill
     from core.model.plan import PlanLeg
     from tests.journeys.house import House
@@ -232,3 +233,23 @@ async def test_the_first_line_of_the_ranking_names_what_the_pair_then_pays(
     fills = await house.engine._parts.trades.fills_of(trade.trade_id)
     fees = sum((each.fee_usd or ZERO for each in fills), ZERO)
     assert 2 * fees == pytest.approx(best.estimate.fees_usd, rel=Decimal("0.001"))
+
+
+async def test_net_follows_an_interval_that_changes_while_the_bot_runs(
+    house: House,
+) -> None:
+    """APT on Binance goes from 8 h to 1 h at 21:53: 3 and then 24 payments in a day."""
+    seen = []
+    for hours in (8, 1):
+        house.box.world.set_interval("APT", "binance", hours)
+        await house.scan()
+        pairs = house.ranking.pairs[Base("APT")]
+        (found,) = (x.estimate for x in pairs if _names(x) == ("lighter", "binance"))
+        assert found is not None
+        seen.append((found.long.payments, found.short.payments))
+        await house.pass_time(timedelta(seconds=61))
+    assert seen == [(24, 3), (24, 24)]
+
+
+def _names(pair: Opportunity) -> tuple[str, str]:
+    return _venue(pair.long), _venue(pair.short)
