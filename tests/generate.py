@@ -24,7 +24,7 @@ from core.model.trade import TradeState
 from core.model.units import Base
 from tests.fakes.alerts import ALERT_FACTS, UGLY
 from tests.fakes.chat import ANNA, Chat
-from tests.fakes.engine import lists_of, pair, scan_of
+from tests.fakes.engine import estimate_of, lists_of, pair, scan_of
 from tests.fakes.history import WEEK
 from tests.fakes.objects import EXTENDED, HYPERLIQUID, LIGHTER
 from tests.fakes.runtime import START
@@ -126,9 +126,23 @@ def _scripted_market(chat: Chat) -> None:
         )
         for number, name in enumerate(names)
     ]
+    pairs[0] = replace(pairs[0], estimate=estimate_of(pairs[0]))
+    dear = replace(
+        estimate_of(pairs[1]), entry_basis_usd=Decimal("1.10"), blended_net_usd=None
+    )
+    why = Skip(
+        Base("PEPE"),
+        SkipReason.BELOW_MIN_NET,
+        "-0.54 USD net over 24 h, 0.25 USD wanted",
+    )
+    pairs[1] = replace(pairs[1], estimate=dear, refusal=why)
+    late = "only the 2 widest spreads are priced at each scan"
+    pairs[2:] = [replace(each, unpriced=late) for each in pairs[2:]]
     far = pair("WIF", long=LIGHTER, short=HYPERLIQUID, spread="0.00004")
     skip = Skip(Base("RARE"), SkipReason.SINGLE_VENUE, "only one venue")
-    chat.engine.result = scan_of(*pairs, far, skips=[skip], silent=EXTENDED)
+    result = scan_of(*pairs, far, skips=[skip], silent=EXTENDED)
+    priced = {each.base: (each,) for each in pairs[:2]}
+    chat.engine.result = replace(result, pairs=priced)
     chat.engine.lists = lists_of(chat.engine.result, more=["RARE"])
     chat.engine.pasts = {"HYPE": WEEK, "PEPE": replace(WEEK, is_spike=True)}
     chat.engine.passed_over = ((Base("APT"), "lighter has 3.00 USD free, 167 needed."),)
