@@ -54,7 +54,7 @@ class Story:
     def __str__(self) -> str:
         fate = f"{self.kills} killed" if self.kills else "lived"
         held = "flat" if not any(self.held) else f"{self.held[0]:f} / {self.held[1]:f}"
-        wrong = "; ".join(self.wrongs) or "ok"
+        wrong = "; ".join(each.partition("\n")[0] for each in self.wrongs) or "ok"
         return f"{self.title:<58} {fate:<9} {self.state:<8} {held:<14} {wrong}"
 
 
