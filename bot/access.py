@@ -18,6 +18,7 @@ VIEWER_COMMANDS = frozenset({"start", "help", "top", "matrix", "pos", "positions
     "why",
     "health",
     "pnl",
+    "log",
     "halt",
 }
 """Everything else, known or not, is for owners; whoever sees a fire may halt."""

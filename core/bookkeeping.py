@@ -221,11 +221,24 @@ class Bookkeeper:
 
     # --- reports ----------------------------------------------------------------------
 
-    async def pnl(self, since: datetime | None, zone: tzinfo = UTC) -> PnlReport:
-        """Return the result since a moment, beside what the wallets did meanwhile."""
+    async def pnl(
+        self,
+        since: datetime | None,
+        zone: tzinfo = UTC,
+        *,
+        until: datetime | None = None,
+    ) -> PnlReport:
+        """Return the result since a moment, beside what the wallets did meanwhile.
+
+        `until` leaves out what was booked later; what is open is valued now.
+        """
         entries = await self._ledger.entries(since)
         found = report(
-            entries, self._mark, since=since, until=self._clock.now(), zone=zone
+            entries,
+            self._mark,
+            since=since,
+            until=until or self._clock.now(),
+            zone=zone,
         )
         everything = entries if since is None else await self._ledger.entries()
         answers = await asyncio.gather(

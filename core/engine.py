@@ -796,6 +796,10 @@ class Engine:
             )
         )
 
+    async def events(self, limit: int) -> tuple[Event, ...]:
+        """Return the latest lines of the audit trail, newest first."""
+        return await self._parts.halts.events(limit)
+
     async def ring_alarms(self) -> None:
         """Tell again what is critical and nobody has seen yet (timer)."""
         await self._parts.bell.ring()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import zoneinfo
 from asyncio import to_thread
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -122,7 +122,7 @@ class PreferenceBook:
         def word(key: Key) -> str:
             return encode(self.in_force(key, user_id).value)
 
-        quiet = word(Key.QUIET_HOURS)
+        quiet, report_at = word(Key.QUIET_HOURS), word(Key.REPORT_AT)
         return Reader(
             zone=self._zones[word(Key.ZONE)],
             rate_hours=int(word(Key.RATE_HOURS)),
@@ -130,6 +130,7 @@ class PreferenceBook:
                 level: AlertDelivery(word(key)) for level, key in CLASS_KEYS.items()
             },
             quiet=QuietHours.parse(quiet) if quiet else None,
+            report_at=time.fromisoformat(report_at) if report_at else None,
         )
 
     @property

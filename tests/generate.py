@@ -48,6 +48,7 @@ _COMMANDS = (
     "/open NOPE",
     "/alerts",
     "/health",
+    "/log",
     "/pause",
     "/resume",
     "/halt",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bot.callbacks import Verb
 from bot.cards import foreign, numbers, proof, spread_alert
 from bot.cards.card import Card
+from bot.cards.daily import daily
 from bot.cards.disk import disk_words
 from bot.cards.exits import exit_alert
 from bot.cards.facts import moment
@@ -193,5 +194,6 @@ _OTHERS: Mapping[AlertKind, Callable[[Facts, Look], Parts]] = {
     AlertKind.UNITS_PROVEN: proof.units_proven,
     AlertKind.PRICES_APART: proof.prices_apart,
     AlertKind.STABLECOIN_GAP: proof.stablecoin_gap,
+    AlertKind.DAILY: daily,
     AlertKind.DISK: _disk,
 }

@@ -25,6 +25,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "close": "quote a close",
     "alerts": "what is pushed, from which spread",
     "settings": "sizes, filters, caps, messages, time zone",
+    "log": "what happened lately, in plain words: /log 100",
     "cancel": "end a question of mine",
     "health": "venues, scans, state of everything",
     "pause": "entries off; closing always works",

@@ -38,6 +38,12 @@ def unknown_period(look: Look) -> Card:
     return hint_card(first, look, "For example: /pnl 30d")
 
 
+def bad_count(look: Look, most: int) -> Card:
+    """Return what is said to a number of lines that /log cannot show."""
+    first = f"/log takes how many lines to look back, 1 to {most}."
+    return hint_card(first, look, "For example: /log 100")
+
+
 def bad_amount(look: Look, word: str) -> Card:
     """Return what is said to a size that is none."""
     first = f"“{_short(word)}” is not an amount in dollars per leg."

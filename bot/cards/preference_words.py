@@ -327,6 +327,14 @@ SAYS: Mapping[Key, Says] = {
         "Europe/Berlin",
         ("UTC", "Europe/London", "Europe/Berlin", "Asia/Singapore", "America/New_York"),
     ),
+    Key.REPORT_AT: Says(
+        "Daily report",
+        "Daily report",
+        "When each day's report comes, in your own zone: what was earned, opened and"
+        " closed, and how far open pairs are from liquidation.",
+        "08:00, or off",
+        ("", "07:00", "08:00", "12:00", "18:00", "21:00"),
+    ),
     Key.RATE_HOURS: Says(
         "Rates per",
         "Rates per",
@@ -405,6 +413,7 @@ SECTIONS: Mapping[str, Section] = {
             Key.INFO,
             Key.QUIET_HOURS,
             Key.ZONE,
+            Key.REPORT_AT,
         ),
     ),
     "show": Section("Your screens", (Key.RATE_HOURS,)),
@@ -512,6 +521,8 @@ def _word(kind: Kind, value: str) -> str:
         return _DOES.get(value, value)
     if kind is Kind.QUIET:
         return value.replace("-", "\N{EN DASH}") if value else "none"
+    if kind is Kind.TIME:
+        return value or "off"
     return value
 
 
@@ -618,6 +629,15 @@ def _quiet(typed: str, _look: Look) -> str:
     return found
 
 
+def _time(typed: str, _look: Look) -> str:
+    if typed.lower() in {"off", "none", "no", "never"}:
+        return ""
+    parts = re.fullmatch(r"(\d{1,2})(?::(\d{2}))?", typed)
+    if parts is None:
+        raise ValueError(typed)
+    return time(int(parts[1]), int(parts[2] or 0)).isoformat("minutes")
+
+
 def _zone(typed: str, _look: Look) -> str:
     if not typed or len(typed) > _MAX_TYPED:
         raise ValueError(typed)
@@ -647,6 +667,7 @@ _READERS: Mapping[Kind, Callable[[str, Look], Value]] = {
     Kind.ACTION: _action,
     Kind.QUIET: _quiet,
     Kind.ZONE: _zone,
+    Kind.TIME: _time,
 }
 
 

@@ -20,6 +20,7 @@ from bot.handlers import (
     control,
     exits,
     foreign,
+    log,
     pnl,
     positions,
     preferences,
@@ -87,6 +88,10 @@ async def _pnl(desk: Desk, caller: Caller) -> Card:
     return await pnl.show_again(desk, caller, {})
 
 
+async def _log(desk: Desk, caller: Caller) -> Card:
+    return await log.show(desk, caller, {})
+
+
 async def _help(desk: Desk, caller: Caller) -> Card:
     return control.help_screen(desk, caller)
 
@@ -100,6 +105,7 @@ SCREENS: Mapping[str, tuple[str, Callable[[Desk, Caller], Awaitable[Card]]]] = {
     "alerts": ("alerts", preferences.show_alerts),
     "settings": ("settings", settings.show_all),
     "pnl": ("pnl", _pnl),
+    "log": ("log", _log),
     "help": ("help", _help),
 }
 """Argument of a screen button: the command whose role it needs, and what it shows."""
@@ -111,7 +117,7 @@ _FRESH = {
     "position": "pos",
 }
 _FRESH |= {"health": "health", "alerts": "alerts", "pnl": "pnl"}
-_FRESH |= {"payments": "pos", "stop": "pos"}
+_FRESH |= {"payments": "pos", "stop": "pos", "log": "log"}
 
 
 async def screen(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
@@ -179,6 +185,7 @@ _AGAIN: Mapping[str, Callable[[Desk, Caller, Mapping[str, str]], Awaitable[Card]
     "why": _why_again,
     "positions": positions.show_positions,
     "pnl": pnl.show_again,
+    "log": log.show,
     "payments": _payments_again,
     "stop": _stop_again,
 }
@@ -197,6 +204,8 @@ async def page(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> R
         return Reply(await positions.show_positions(desk, caller, view))
     if found.kind == "pnl":
         return Reply(await pnl.show_again(desk, caller, view))
+    if found.kind == "log":
+        return Reply(await log.show(desk, caller, view))
     return Reply(await scan.show_top(desk, caller, view))
 
 
@@ -275,6 +284,7 @@ COMMANDS: Mapping[str, CommandRoute] = {
     "close": _route("close", positions.close, is_state_changing=True),
     "alerts": _route("alerts", preferences.alerts, is_state_changing=True),
     "settings": _route("settings", settings.show, is_state_changing=True),
+    "log": _route("log", log.typed),
     "cancel": _route("cancel", settings.cancel),
     "health": _route("health", control.show_health),
     "pause": _route("pause", control.pause, is_state_changing=True),

@@ -18,6 +18,7 @@ from bot.heartbeat import Heartbeat
 from bot.messenger import Messenger, open_bot
 from bot.outbox import Courier
 from bot.schedule import Schedule, Timer
+from bot.wiring.daily import daily_report
 from bot.wiring.engine import (
     NotReadyError,
     admitted,
@@ -73,6 +74,8 @@ HOLD_EVERY = timedelta(seconds=30)
 """Funding is booked and open pairs are compared with the venues this often."""
 RING_EVERY = timedelta(seconds=10)
 """How late a critical message can be told again."""
+REPORT_EVERY = timedelta(minutes=1)
+"""It is looked so often whether somebody's daily report is due."""
 CLEAN_EVERY = timedelta(days=1)
 CHECK_EVERY = timedelta(hours=1)
 """Keys, clocks and position modes of live accounts are looked at this often."""
@@ -221,6 +224,7 @@ def _timers(
         Timer("hold", HOLD_EVERY, partial(_hold, accounts.paper, engine)),
         Timer("clean", CLEAN_EVERY, partial(clean, ground, desk)),
         Timer("alarms", RING_EVERY, engine.ring_alarms),
+        Timer("report", REPORT_EVERY, daily_report(ground, engine).tick),
     )
 
 

@@ -84,6 +84,18 @@ class AlertKind(StrEnum):
     |                | `short_price` (one base unit, in one currency), `settle`        |
     | STABLECOIN_GAP | `usdt` (price of one USDT in USDC), `level` (warn, block,       |
     |                | close), `trades` (open across both coins, joined by spaces)     |
+    | DAILY          | `since`, `until` (ISO, what it counts), `funding_usd`,          |
+    |                | `price_usd`, `fees_usd`, `net_usd` (booked then; fees + paid),  |
+    |                | `open_usd` (worth of what is open beyond it), `open` (count),   |
+    |                | `venues`, `fine` (counts), `silent` (ids, joined by spaces),    |
+    |                | `entries` (active, reducing, halted); best pair not held:       |
+    |                | `missed_base`, `missed_long`, `missed_short`,                   |
+    |                | `missed_per_hour`, `missed_net_usd`, `missed_hold_h`; `items`:  |
+    |                | JSON list with `what` (open, opened, closed, not_opened),       |
+    |                | `trade`, `base`, `long`, `short`; open: `total_usd`,            |
+    |                | `distance`, `distance_venue` (nearest to liquidation; `partly`: |
+    |                | the other leg's is unknown), `state`, `attention`; others:      |
+    |                | `at`, `reason`, `total_usd`                                     |
     | DISK           | `state` (low: entries are off; back: on again; works: writes    |
     |                | that failed work again; lost: the record was set aside as       |
     |                | `file`), `reason`; not of a trade either                        |
@@ -123,6 +135,8 @@ class AlertKind(StrEnum):
     """The legs of an open pair are not priced like one asset any more."""
     STABLECOIN_GAP = "stablecoin_gap"
     """The coins that legs settle in came apart."""
+    DAILY = "daily"
+    """What one day came to, at the hour its reader chose."""
     DISK = "disk"
 
 

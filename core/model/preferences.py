@@ -64,6 +64,7 @@ class Key(StrEnum):
     INFO = "deliver_info"
     QUIET_HOURS = "quiet_hours"
     ZONE = "zone"
+    REPORT_AT = "report_at"
     RATE_HOURS = "rate_hours"
 
 
@@ -92,6 +93,8 @@ class Kind(StrEnum):
     """`23:00-07:00`; empty means never."""
     ZONE = "zone"
     """IANA name such as Europe/Berlin."""
+    TIME = "time"
+    """A time of day such as `08:00`; empty means never."""
 
 
 class Risk(StrEnum):
@@ -318,6 +321,7 @@ _TABLE = (
     _class(Key.INFO, AlertDelivery.ON),
     Preference(key=Key.QUIET_HOURS, kind=Kind.QUIET, default="", is_personal=True),
     Preference(key=Key.ZONE, kind=Kind.ZONE, default="UTC", is_personal=True),
+    Preference(key=Key.REPORT_AT, kind=Kind.TIME, default="08:00", is_personal=True),
     Preference(
         key=Key.RATE_HOURS,
         kind=Kind.PERIOD,
@@ -361,11 +365,17 @@ def decode(kind: Kind, text: str) -> Value:
         return AlertDelivery(text).value
     if kind is Kind.ACTION:
         return ExitAction(text).value
-    if kind is Kind.QUIET:
-        if text:
-            QuietHours.parse(text)
-        return text
-    return text if kind is Kind.ZONE else _number(text)
+    if kind in {Kind.QUIET, Kind.TIME, Kind.ZONE}:
+        return _time_words(kind, text)
+    return _number(text)
+
+
+def _time_words(kind: Kind, text: str) -> str:
+    if text and kind is Kind.QUIET:
+        QuietHours.parse(text)
+    if text and kind is Kind.TIME:
+        time.fromisoformat(text)
+    return text
 
 
 def _one_of(text: str, words: set[str]) -> str:
@@ -545,6 +555,8 @@ class Reader:
     """Period of the rates on screen."""
     deliveries: Mapping[AlertLevel, AlertDelivery]
     quiet: QuietHours | None = None
+    report_at: time | None = None
+    """When the daily report is due, in his own zone; None: never."""
 
     def is_quiet(self, now: datetime) -> bool:
         """Tell whether the person sleeps."""

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 
     from core.bookkeeping import Bookkeeper
     from core.model.alert import Alarm
+    from core.model.control import Event
     from core.model.estimate import NetEstimate
     from core.model.exit import Timers
     from core.model.history import SpreadStats
@@ -403,6 +404,8 @@ class ScriptedEngine(Engine):
     trades: dict[TradeId, Trade] = field(default_factory=dict)
     quotes: dict[str, StoredQuote] = field(default_factory=dict)
     halts: tuple[Halt, ...] = ()
+    trail: tuple[Event, ...] = ()
+    """The audit trail, newest first."""
     owners_told: bool = False
     """Whether the last halt was told to the owners."""
     foreign: tuple[ForeignPosition, ...] = ()
@@ -502,6 +505,10 @@ class ScriptedEngine(Engine):
             min_spread_per_hour=self.effective().min_spread_per_hour,
             min_volume_usd=self.effective().number(Key.MIN_VOLUME),
         )
+
+    async def events(self, limit: int) -> tuple[Event, ...]:
+        """Return what the test put there."""
+        return self.trail[:limit]
 
     async def health(self) -> Health:
         """Return four fine venues and the halts."""

@@ -1130,6 +1130,8 @@ START_SCREENS += ["/open", "/open HYPE", "/open NOPE", "/pos", "/pos HYPE", "/cl
 START_SCREENS += [
     "/settings",
     "/cancel",
+    "/log",
+    "/log much",
     "/settings size",
     "/alerts",
     "/health",
