@@ -19,6 +19,7 @@ from bot.cards.alert import alert_card
 from bot.cards.card import Reply
 from core import errors
 from core.model.alert import Alert, AlertLevel
+from core.model.control import Event
 from core.model.opportunity import Skip, SkipReason
 from core.model.trade import TradeState
 from core.model.units import Base
@@ -146,6 +147,17 @@ def _scripted_market(chat: Chat) -> None:
     chat.engine.result = replace(result, pairs=priced)
     chat.engine.lists = lists_of(chat.engine.result, more=["RARE"])
     chat.engine.pasts = {"HYPE": WEEK, "PEPE": replace(WEEK, is_spike=True)}
+    chat.engine.trail = (
+        Event(START, "user 1", "setting size_usd", "500 -> 400"),
+        Event(START, "engine", "trade 7f2 T10", "balance -> open"),
+        Event(
+            START,
+            "engine",
+            "trade 7f2 T07",
+            "leg1 -> leg2, buy 12.1 on lighter at 41.36, order x",
+        ),
+        Event(START, "user 1", "confirmed open", "trade=7f2 plan=p base=HYPE"),
+    )
     chat.engine.passed_over = ((Base("APT"), "lighter has 3.00 USD free, 167 needed."),)
 
 

@@ -286,6 +286,7 @@ def test_every_value_comes_back_from_its_text(key: Key) -> None:
         Kind.QUIET: "23:00-07:00",
         Kind.ZONE: "Asia/Tokyo",
         Kind.ACTION: "tell",
+        Kind.TIME: "08:00",
     }
     kind = PREFERENCES[key].kind
     value = examples.get(kind, Decimal("0.00001"))
