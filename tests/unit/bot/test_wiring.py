@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING, get_args
 
 import pytest
@@ -12,14 +13,18 @@ from bot.settings import KNOWN_VENUES, Settings, load_settings
 from bot.wiring import running, scanning
 from bot.wiring.accounts import Keyless, live_venues
 from core.errors import StorageError, VenueError
-from core.model.control import TradingState
+from core.model.control import Event, TradingState
 from core.model.order import Rejected
+from core.model.preferences import Choice
 from core.model.units import UserId
 from core.runtime import SystemClock
 from core.scanner import Scanner
 from core.venues.catalog import VENUES
 from core.venues.paper import PaperVenue
 from sandbox.app import SandboxServer
+from storage.alert_memory import SqliteAlertMemory
+from storage.database import Database
+from storage.preference_store import SqlitePreferences
 from tests.fakes.objects import BINANCE, instrument
 from tests.fakes.runtime import START
 from tests.unit.core.test_intent import ORDER
@@ -139,6 +144,33 @@ async def test_the_bot_starts_again_where_it_was(
     async with running(settings) as again:
         health = await again.engine.health()
         assert any(halt.key == "pause" for halt in health.halts)
+
+
+async def test_the_daily_report_reaches_its_owner_once(
+    box: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bot was off at the hour; two looks and a restart bring one message."""
+    monkeypatch.setattr("bot.wiring.REPORT_EVERY", timedelta(seconds=0.2))
+    now, owner = SystemClock().now(), UserId(ANNA)
+    chosen = Choice("report_at", owner, "00:00", now - timedelta(days=3), owner)
+    database = await Database.open(tmp_path / "paper.db", clock=SystemClock())
+    event = Event(chosen.at, f"user {ANNA}", "setting report_at", "08:00 -> 00:00")
+    await SqlitePreferences(database).save_choice(chosen, event)
+    last = {"at": (now - timedelta(hours=47)).isoformat(), "day": ""}
+    await SqliteAlertMemory(database).remember(f"report:{ANNA}", last)
+    await database.close()
+
+    heard = 0
+    for _ in range(2):
+        async with running(settings_for(box, tmp_path)):
+            await box.telegram.wait_message(ANNA, "booked in 47 h · 0 open", 15)
+            box.telegram.say(ANNA, "/log")
+            said = "you: Daily report: 08:00 → 00:00"
+            shown = await box.telegram.wait_message(ANNA, said, 10, after=heard)
+            heard = shown.id
+
+    told = [each for each in box.telegram.messages(ANNA) if "booked in" in each.text]
+    assert len(told) == 1
 
 
 async def test_a_halt_by_a_viewer_reaches_the_owners_and_survives_a_restart(
