@@ -74,7 +74,16 @@ TYPED: list[tuple[str, str, str]] = [
     ("/pos NOPE", "There is no pair NOPE.", "See /pos for all."),
     ("/pos a b", "That is more than /pos takes.", "For example: /pos HYPE"),
     ("/close NOPE", "There is no pair NOPE.", "See /pos for all."),
-    ("/close a b", "That is more than /close takes.", "For example: /close HYPE"),
+    (
+        "/close a b",
+        "/close takes a pair and, if you like, how much of it in percent.",
+        "For example: /close HYPE 50%",
+    ),
+    (
+        "/close KAITO 50% now",
+        "/close takes a pair and, if you like, how much of it in percent.",
+        "For example: /close HYPE 50%",
+    ),
     ("/alerts foo", "“foo” is no alert setting.", NO_SETTING),
     ("/alerts -1", "“-1” is no alert setting.", NO_SETTING),
     ("/alerts 1000", "“1000” is no alert setting.", NO_SETTING),
@@ -95,7 +104,7 @@ TAPS = [
     *(" ", "x", "y", ":", "::", "y:", "y:short", "q:", "Y:" + "A" * 22),
     *("y:" + "A" * 22, "n:" + "A" * 22, "y:" + "A" * 22 + ":500", "🧪", "币安人生"),
     *("z:aaaaaaaa:1;DROP", "p:aaaaaaaa:../..", "t:AAAAAAAA:0:0", "x" * 64),
-    *("1:aaaaaaaa:0", "e:aaaaaaaa", "y:\n" + "A" * 21, "p:aaaaaaa\x00:1"),
+    *("1:aaaaaaaa:0", "E:aaaaaaaa", "0:aaaaaaaa", "y:\n" + "A" * 21, "p:aaaaaaa\x00:1"),
 ]
 
 
