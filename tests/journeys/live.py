@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 from urllib.parse import unquote_plus
 
 from core.model.trade import TradeState
 from core.venues.catalog import VENUES
+from core.venues.pacing import RequestBudget
 from sandbox.venues.keys import live_environment
 from tests.journeys.house import FLAT, open_house
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from pathlib import Path
 
     from core.model.trade import Trade
@@ -45,6 +47,17 @@ LIVE = {
     name.removeprefix("CARRY_").lower(): value
     for name, value in live_environment().items()
 }
+
+
+@contextmanager
+def roomy_minutes() -> Iterator[None]:
+    """Let venues be asked as often as a story likes.
+
+    Stories squeeze many minutes into one: what is asked in it says nothing of the
+    venues' limits, which `test_live.py` and the pacing's own tests keep.
+    """
+    with patch.object(RequestBudget, "_limit", lambda *_: float("inf")):
+        yield
 
 
 @asynccontextmanager

@@ -8,12 +8,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from core.model.trade import TradeState
 from core.model.units import Base, VenueId
 from tests.journeys.house import open_house
-from tests.journeys.live import LIVE
+from tests.journeys.live import LIVE, roomy_minutes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from sandbox.app import SandboxServer
@@ -34,6 +37,12 @@ FORMS = {
 """What two venues call a token, and how many of it one of theirs holds."""
 COLLISIONS = ("ACE", "CAT")
 """Two different coins of one name; one of the cats comes by the thousand."""
+
+
+@pytest.fixture(autouse=True)
+def _roomy_minutes() -> Iterator[None]:
+    with roomy_minutes():
+        yield
 
 
 def all_lean(box: SandboxServer) -> None:
@@ -96,8 +105,6 @@ async def test_legs_of_different_factors_hold_the_same_true_quantity(
     """On the venues' own accounts, multiplied out by the venues' own factors."""
     more: dict[str, Any] = {**LIVE, "mode": "live", "max_open_trades": 20}
     async with open_house(tmp_path, prepare=all_lean, **more) as house:
-        for account in house.engine._parts.accounts.values():
-            account._client.enableRateLimit = False  # type: ignore[attr-defined]  # spaces by real time
         for base, names in FORMS.items():
             card = await house.enter(f"{base} 200")
             trade = (await house.trades())[0]

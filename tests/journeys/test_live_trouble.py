@@ -22,9 +22,11 @@ from tests.journeys.live import (
     live_house,
     newest,
     rested,
+    roomy_minutes,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -34,6 +36,12 @@ pytestmark = pytest.mark.journey
 
 OPEN, CLOSED = TradeState.OPEN, TradeState.CLOSED
 PROMPT_S = 1.0
+
+
+@pytest.fixture(autouse=True)
+def _roomy_minutes() -> Iterator[None]:
+    with roomy_minutes():
+        yield
 
 
 def house_on(folder: Path, venue: str) -> AbstractAsyncContextManager[House]:

@@ -95,19 +95,19 @@ async def money(house: House) -> Decimal:
 
 
 @pytest.mark.parametrize(
-    ("base", "hours", "payments"),
-    [("KAITO", 3, 6), ("PEPE", 7, 9)],
+    ("base", "pair", "hours", "payments"),
+    [("KAITO", "", 3, 6), ("PEPE", "BN>HL", 7, 9)],
     ids=["KAITO pays hourly on both", "PEPE every 4 h and hourly, in thousands"],
 )
 async def test_a_pair_lives_for_hours_and_every_cent_is_accounted_for(
-    house: House, base: str, hours: int, payments: int
+    house: House, base: str, pair: str, hours: int, payments: int
 ) -> None:
     """Start + price + funding - fees is what is there at the end, by hand.
 
     KAITO: 2 venues x 3 hours. PEPE: Hyperliquid 7 times, Binance at midnight and at 4
     (it pays at 0, 4, 8 ... UTC and the story begins at 21:52).
     """
-    outcome = await house.enter(base)
+    outcome = await house.enter(base, pair)
     assert outcome.text.startswith(f"✅ {base} open, both legs filled · 🧪 PAPER")
     trade = await the_trade(house)
     assert trade.first.held_base == trade.second.held_base > 0
@@ -166,7 +166,7 @@ async def test_funding_that_fell_due_while_the_bot_was_away_is_paid(
     await house.hold()
     booked = await house.engine._parts.trades.payments_of(trade.trade_id)
     assert [each.pay_at.hour for each in booked] == [22, 22, 23, 23]
-    assert "I restarted. Pairs: 1 fine" in house.card().text
+    assert find(house, "I restarted. Pairs: 1 fine")
 
 
 # --- bad days -------------------------------------------------------------------------
@@ -261,7 +261,7 @@ async def test_a_leg_that_cannot_be_undone_calls_a_person_until_it_can(
     house: House,
 ) -> None:
     """The worst case: an exact instruction is sent, and repairs go on by themselves."""
-    card = await house.say("/open SUI")
+    card = await house.quote("SUI", "BN>HL")
     house.spoil_books("binance", after=2)
     house.spoil_books("hyperliquid", after=1)
     await house.tap("Open $", card)

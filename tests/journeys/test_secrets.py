@@ -31,6 +31,7 @@ from tests.journeys.house import (
     HouseClock,
     environment,
 )
+from tests.journeys.live import roomy_minutes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -55,6 +56,12 @@ SAMPLES = 30
 """So many objects of a class are looked at."""
 
 
+@pytest.fixture(autouse=True)
+def _roomy_minutes() -> Iterator[None]:
+    with roomy_minutes():
+        yield
+
+
 @asynccontextmanager
 async def keyed_house(folder: Path, mode: str) -> AsyncIterator[tuple[House, Canaries]]:
     """Open a bot that was given every key."""
@@ -66,7 +73,10 @@ async def keyed_house(folder: Path, mode: str) -> AsyncIterator[tuple[House, Can
             box.telegram.start_chat(user)
         for venue in VENUES:
             box.accounts.desk(venue).clocks = "any"
-        environ = environment(box, folder) | live_environment() | {"CARRY_MODE": mode}
+        # Lighter's requests of a minute are few, and pretend minutes do not pass
+        few = {"CARRY_NET_TOP_K": "2", "CARRY_UNIT_PROOF_REQUESTS": "20"}
+        environ = environment(box, folder) | live_environment() | few
+        environ["CARRY_MODE"] = mode
         house = House(box, HouseClock(still), load_settings(environ))
         canaries = Canaries({**KEYS, "token": box.token.split(":")[1]})
         box.telegram.canaries += KEYS.values()
