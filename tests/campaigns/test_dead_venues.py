@@ -6,20 +6,27 @@ import asyncio
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from core.engine import Engine
+from core.exitwatch import ExitWatch, Seen
+from core.limits import Limits
+from core.model.exit import ExitRules
 from core.model.trade import TradeState, advance_trade
 from core.model.units import TradeId, UserId
+from core.opportunities import Gates
 from tests.campaigns.account import FOR_EVER, ArenaVenue, Deed, Outage
 from tests.campaigns.arena import Arena
 from tests.campaigns.virtual import LoopClock, run
+from tests.fakes.engine import no_choices
 from tests.fakes.journal import MemoryOutbox
+from tests.fakes.memory import FakeAlertMemory
 from tests.fakes.objects import EXTENDED, LIGHTER, instrument
-from tests.fakes.stage import PRICE
+from tests.fakes.stage import CAPS, PRICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +95,19 @@ class Hall(Arena):
     def engine(self) -> Engine:
         """Return the use cases over this hall."""
         scanner = SimpleNamespace(
-            rates=SimpleNamespace(fresh=lambda _: None), absence=lambda _: None
+            rates=SimpleNamespace(fresh=lambda _: None),
+            absence=lambda _: None,
+            gates=Gates(Decimal(0), Decimal(0), allows_unknown_volume=True),
+            appraisal=None,
+        )
+        exits = ExitWatch(
+            execution=self.execution,
+            memory=FakeAlertMemory(),
+            outbox=MemoryOutbox(self.journal),
+            rules=lambda: ExitRules(actions={}),
+            market=Seen(
+                fresh=lambda _: None, absence=lambda _: None, is_doubted=lambda _: False
+            ),
         )
         parts = SimpleNamespace(
             facts=None,
@@ -99,6 +118,10 @@ class Hall(Arena):
             outbox=MemoryOutbox(self.journal),
             scanner=scanner,
             foreign=SimpleNamespace(found=tuple),
+            preferences=no_choices(self.clock),
+            limits=Limits(halts=self.journal, clock=self.clock, caps=CAPS),
+            exits=exits,
+            bookkeeper=None,
         )
         return Engine(cast("EngineParts", parts))
 

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from core.model.units import (
         VenueId,
     )
+    from core.ports import Clock
     from tests.fakes.runtime import CountedIds
 
 CODES = {"binance": "BN", "hyperliquid": "HL", "lighter": "LT", "extended": "EX"}
@@ -130,7 +131,7 @@ BOUNDS = Bounds(
 )
 
 
-def no_choices(clock: FakeClock | None = None) -> PreferenceBook:
+def no_choices(clock: Clock | None = None) -> PreferenceBook:
     """Return preferences of which nobody has chosen any."""
     return PreferenceBook(
         store=FakePreferences(), clock=clock or FakeClock(), host=HOST

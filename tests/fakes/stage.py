@@ -117,10 +117,8 @@ class Stage:
         """Start a new process over what storage and venues remember."""
         self.switch.revive(kill_at)
         self.nursery = Nursery()
-        rules = {
-            self.first.venue_id: rules_of(self.first.venue_id),
-            self.second.venue_id: rules_of(self.second.venue_id, self.second_fence),
-        }
+        rules = {each: rules_of(each) for each in self.venues}
+        rules[self.second.venue_id] = rules_of(self.second.venue_id, self.second_fence)
         limits = Limits(halts=self.journal, clock=self.clock, caps=CAPS)
         self.orders = Orders(
             venues=self.venues,
