@@ -13,6 +13,7 @@ from unittest.mock import patch
 from urllib.parse import unquote_plus
 
 from core.model.trade import TradeState
+from core.proofs import Proofs
 from core.venues.catalog import VENUES
 from core.venues.pacing import RequestBudget
 from sandbox.venues.keys import live_environment
@@ -57,6 +58,13 @@ def roomy_minutes() -> Iterator[None]:
     venues' limits, which `test_live.py` and the pacing's own tests keep.
     """
     with patch.object(RequestBudget, "_limit", lambda *_: float("inf")):
+        yield
+
+
+@contextmanager
+def units_taken_as_proven() -> Iterator[None]:
+    """Enter although the past says otherwise: the story has bent the rates just now."""
+    with patch.object(Proofs, "entry_doubt", lambda *_: None):
         yield
 
 

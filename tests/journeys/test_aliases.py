@@ -13,7 +13,7 @@ import pytest
 from core.model.trade import TradeState
 from core.model.units import Base, VenueId
 from tests.journeys.house import open_house
-from tests.journeys.live import LIVE, roomy_minutes
+from tests.journeys.live import LIVE, roomy_minutes, units_taken_as_proven
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ COLLISIONS = ("ACE", "CAT")
 
 @pytest.fixture(autouse=True)
 def _roomy_minutes() -> Iterator[None]:
-    with roomy_minutes():
+    with roomy_minutes(), units_taken_as_proven():
         yield
 
 

@@ -23,6 +23,7 @@ from tests.journeys.live import (
     newest,
     rested,
     roomy_minutes,
+    units_taken_as_proven,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ PROMPT_S = 1.0
 
 @pytest.fixture(autouse=True)
 def _roomy_minutes() -> Iterator[None]:
-    with roomy_minutes():
+    with roomy_minutes(), units_taken_as_proven():
         yield
 
 
