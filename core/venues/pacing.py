@@ -2,8 +2,8 @@
 
 A venue counts what all our clients ask together, so one budget serves its scanner and
 its account. When requests run short, what is only nice to know waits first, then scans
-and account readings; what an order hangs on may use everything, and an order itself
-never waits: the venue judges it, for a close held back here could come too late.
+and account readings; what an order hangs on may use everything and half as much again,
+and an order itself never waits: the venue judges both, for a leg may be alone.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _SPARE_SHARE: Final = 1 / 2
 """Of what readings get: the rest is for scans, however many books a ranking wants."""
 _READ_SHARE: Final = 2 / 3
 """Of everything, where orders are sent."""
+_LOOKUP_SHARE: Final = 3 / 2
+"""Of everything: our count is rougher than the venue's, and a leg may be waiting."""
 _LEAST_WAIT_S: Final = 0.001
 """A sleep of nothing would come back at the same moment for ever."""
 
@@ -116,7 +118,7 @@ class RequestBudget:
 
     def _limit(self, urgency: Urgency) -> float:
         if urgency is Urgency.LOOKUP:
-            return self._per_minute
+            return self._per_minute * _LOOKUP_SHARE
         readings = self._per_minute * self._for_readings
         return readings * _SPARE_SHARE if urgency is Urgency.SPARE else readings
 

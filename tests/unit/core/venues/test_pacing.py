@@ -45,10 +45,12 @@ async def test_readings_leave_a_third_of_the_minute_to_orders() -> None:
 
     with pytest.raises(OverBudgetError, match="used up for 60 s more"):
         await spend(budget, 1, Urgency.READ)
-    await spend(budget, 20, Urgency.LOOKUP)
+    await spend(budget, 50, Urgency.LOOKUP)
 
-    assert budget.used == 60
+    assert budget.used == 90
     assert clock.monotonic() == 0
+    with pytest.raises(OverBudgetError):
+        await spend(budget, 1, Urgency.LOOKUP)
 
 
 @pytest.mark.parametrize(("is_traded", "spare"), [(True, 20), (False, 30)])
@@ -151,7 +153,7 @@ async def test_an_order_goes_out_although_the_minute_is_used_up(
         budget, limit = house.reader.budget, VENUES[venue].requests_per_minute
         await house.account.positions()
         with urgent(Urgency.ORDER):
-            await budget.take(limit)
+            await budget.take(limit * 2)
 
         sent = await house.account.submit(
             intent(instrument, limit_price=price), instrument
@@ -173,6 +175,7 @@ async def test_running_out_of_requests_is_no_reason_to_be_quiet(
         instrument = house.instrument()
         with urgent(Urgency.ORDER):
             await house.reader.budget.take(60)
+            await house.reader.budget.take(30)
         with pytest.raises(OverBudgetError):
             await house.account.balance()
 
