@@ -6,6 +6,7 @@ engine, over HTTP and with the bot's own record; the last story does it from cha
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.engine import Quote
-from core.errors import SizeError
+from core.errors import CoreError, SizeError
 from core.model.plan import OpenPlan
 from core.model.trade import Trade, TradeState
 from core.model.units import Base, ChatId, MessageId, UserId, VenueId
@@ -201,6 +202,35 @@ async def test_every_pair_costs_what_its_card_said(
     assert all("too large: the order book of" in why for why in refused)
     assert len(pairs) >= 5
     assert compared >= len(pairs) / 2
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(3600)
+async def test_every_pair_of_every_token_costs_what_its_card_said(
+    tmp_path: Path,
+) -> None:
+    """The same for all there are; what is refused has a reason of its own."""
+    compared, refused = 0, Counter[str]()
+    async with open_house(tmp_path, paper_balance_usd=10_000_000, **WIDE) as house:
+        house.clock.hurry(1)  # orders have deadlines, and machines have other work
+        card = await house.say("/health")
+        trader = Trader(house, MessageId(card.id))
+        for reader in house.engine._parts.scanner.rates._sources.values():
+            reader.budget._per_minute = 1e9  # type: ignore[attr-defined]  # a reader
+        for base in sorted(house.ranking.snapshots):
+            for venues in pairs_of(house, str(base)):
+                for size in SIZES:
+                    try:
+                        entered = await trader.enter(str(base), venues, Decimal(size))
+                    except CoreError as error:
+                        refused[type(error).__name__] += 1
+                        continue
+                    check(entered[0], await trader.leave(entered[1]))
+                    compared += 1
+                    await house.pass_time(timedelta(seconds=2))
+            await house.scan()
+    print(f"{compared} entries cost what was shown; refused: {dict(refused)}")  # noqa: T201
+    assert compared > 300
 
 
 async def test_a_live_pair_costs_what_its_card_said_by_the_accounts_own_fee(
