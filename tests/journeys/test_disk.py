@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import StorageError
-from tests.journeys.house import ANNA, BEN, open_house
+from tests.journeys.house import ANNA, BEN, find, open_house
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,20 +50,20 @@ async def test_owners_hear_directly_what_is_open_when_nothing_can_be_written(
         await house.pass_time(timedelta(seconds=5))
         await house.quiet()
     dead = "🆘 I cannot write to disk, so I send no orders."
-    await house.until(lambda: house.card(BEN).text.startswith(dead))
+    await house.wake_until(lambda: all(find(house, dead, who) for who in (ANNA, BEN)))
 
     (trade,) = await house.engine._parts.trades.trades_in_progress()
     for user in (ANNA, BEN):
-        text = house.card(user).text
+        text = find(house, dead, user)[-1].text
         assert text.startswith(dead)
         for leg in trade.legs:
             assert f"{leg.side.value} {leg.held_base.normalize():f} HYPE on" in text
         assert "(hedged)" in text
-    assert "attempt to write a readonly database" in house.card(ANNA).text
+    assert find(house, "attempt to write a readonly database")
 
     await seize(house, is_on=False)
     again = "Disk: writing works again"
-    await house.wake_until(lambda: house.card(ANNA).text.startswith(again))
+    await house.wake_until(lambda: find(house, again))
 
 
 async def test_a_damaged_record_halts_the_next_start_until_somebody_looked(

@@ -218,7 +218,7 @@ async def test_a_token_is_muted_on_its_news_and_speaks_again(calm: House) -> Non
 
 async def test_news_waits_out_a_telegram_that_asks_for_patience(calm: House) -> None:
     """A 429 delays a push; it is not lost and not sent twice."""
-    calm.telegram.faults.add("sendMessage", "retry_after", times=2, param=5)
+    calm.telegram.faults.add("sendMessage", "retry_after", times=2, param=90)
     jump(calm, "ETH")
     await calm.pass_time(MINUTE)
     await calm.scan()
@@ -226,7 +226,7 @@ async def test_news_waits_out_a_telegram_that_asks_for_patience(calm: House) -> 
     await calm.engine.scan_if_idle()
     await calm.until(lambda: not calm.telegram.faults.plan and calm.is_post_out)
     assert pushes(calm) + pushes(calm, BEN) == []
-    await calm.pass_time(timedelta(seconds=6))
+    await calm.pass_time(timedelta(seconds=91))
     await calm.rest()
     assert len(pushes(calm, ANNA)) == len(pushes(calm, BEN)) == 1
 
