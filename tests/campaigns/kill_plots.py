@@ -68,7 +68,7 @@ POINTS: Final = {
 }
 ANY_MOMENT: Final = "any"
 """Stands for a crash point where the moment is left to chance."""
-NOT_THERE: Final = {"C38": "backup: carrybot makes none yet"}
+NOT_THERE: Final = {"C38": "backup: no story cuts one short yet"}
 """What cannot be met because the product does not do it."""
 
 

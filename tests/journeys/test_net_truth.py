@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.journey
 
+PARTS = 5
+"""So many processes may share the tokens."""
 SIZES = (100, 1_000, 10_000)
 ZERO = Decimal(0)
 WIDE: dict[str, Any] = {
@@ -43,6 +45,7 @@ WIDE: dict[str, Any] = {
     "max_total_usd": 1_000_000,
     "max_entries_per_hour": 1000,
     "net_top_k": 0,
+    "max_daily_loss_usd": 1_000_000,
 }
 PERSON: dict[str, Any] = {"user_id": UserId(ANNA), "chat_id": ChatId(ANNA)}
 TINY = Decimal("0.000001")
@@ -206,18 +209,18 @@ async def test_every_pair_costs_what_its_card_said(
 
 @pytest.mark.campaign
 @pytest.mark.timeout(3600)
+@pytest.mark.parametrize("part", range(PARTS))
 async def test_every_pair_of_every_token_costs_what_its_card_said(
-    tmp_path: Path,
+    tmp_path: Path, part: int
 ) -> None:
     """The same for all there are; what is refused has a reason of its own."""
     compared, refused = 0, Counter[str]()
     async with open_house(tmp_path, paper_balance_usd=10_000_000, **WIDE) as house:
-        house.clock.hurry(1)  # orders have deadlines, and machines have other work
         card = await house.say("/health")
         trader = Trader(house, MessageId(card.id))
         for reader in house.engine._parts.scanner.rates._sources.values():
             reader.budget._per_minute = 1e9  # type: ignore[attr-defined]  # a reader
-        for base in sorted(house.ranking.snapshots):
+        for base in sorted(house.ranking.snapshots)[part::PARTS]:
             for venues in pairs_of(house, str(base)):
                 for size in SIZES:
                     try:
@@ -230,7 +233,7 @@ async def test_every_pair_of_every_token_costs_what_its_card_said(
                     await house.pass_time(timedelta(seconds=2))
             await house.scan()
     print(f"{compared} entries cost what was shown; refused: {dict(refused)}")  # noqa: T201
-    assert compared > 300
+    assert compared > 40
 
 
 async def test_a_live_pair_costs_what_its_card_said_by_the_accounts_own_fee(
