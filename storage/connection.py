@@ -15,7 +15,8 @@ import aiosqlite
 from core.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 T = TypeVar("T")
 _BATCH = 64
@@ -23,6 +24,24 @@ _PRIMARY_CODE = 0xFF
 _REOPEN_AFTER = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 )
+
+
+def connect(path: Path, pragmas: Iterable[str]) -> sqlite3.Connection:
+    """Open the file with its pragmas set; transactions are begun by hand."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    try:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_to_read(path: Path, pragmas: Iterable[str]) -> sqlite3.Connection:
+    """Open the file so that whatever would write to it is refused."""
+    return connect(path, (*pragmas, "query_only = ON"))
 
 
 class SerialConnection(aiosqlite.Connection):

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from core.errors import StorageError
 from core.model.disk import WriteTrouble
 from storage.columns import to_ms
-from storage.connection import SerialConnection, primary_code, sentence
+from storage.connection import (
+    SerialConnection,
+    connect,
+    connect_to_read,
+    primary_code,
+    sentence,
+)
 from storage.files import (
     FileLock,
     check_local,
@@ -107,8 +113,10 @@ class Database:
         if ballast is not None:
             await asyncio.to_thread(ballast.lay)
             make_room = ballast.drop
-        writer = SerialConnection(partial(_connect, path), "BEGIN IMMEDIATE", make_room)
-        reader = SerialConnection(partial(_connect_to_read, path), "BEGIN")
+        writer = SerialConnection(
+            partial(connect, path, _PRAGMAS), "BEGIN IMMEDIATE", make_room
+        )
+        reader = SerialConnection(partial(connect_to_read, path, _PRAGMAS), "BEGIN")
         try:
             await writer
             await reader
@@ -230,7 +238,7 @@ def bring_up(path: Path, schema: Schema) -> None:
     """
     scripts = schema.migrations()
     try:
-        connection = _connect(path)
+        connection = connect(path, _PRAGMAS)
         try:
             _quick_check(connection)
             migrate(connection, schema, scripts)
@@ -247,24 +255,6 @@ def _quick_check(connection: sqlite3.Connection) -> None:
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise DamagedError(str(verdict))
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    try:
-        for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    connection = _connect(path)
-    connection.execute("PRAGMA query_only = ON")
-    return connection
 
 
 async def _close(

@@ -15,7 +15,7 @@ from core.errors import StorageError
 from core.model.history import HourOfRates, PastRates
 from core.model.units import VenueId
 from storage.columns import Record, from_ms, to_ms
-from storage.connection import SerialConnection, sentence
+from storage.connection import SerialConnection, connect, connect_to_read, sentence
 from storage.files import (
     FileLock,
     check_local,
@@ -85,12 +85,12 @@ class SqliteSpreadHistory:
         """
         lock, lost = await asyncio.to_thread(_prepare, path, at)
         try:
-            writer = await _open(partial(_connect, path), "BEGIN IMMEDIATE")
+            writer = await _open(partial(connect, path, _PRAGMAS), "BEGIN IMMEDIATE")
         except BaseException:
             lock.release()
             raise
         try:
-            reader = await _open(partial(_connect_to_read, path), "BEGIN")
+            reader = await _open(partial(connect_to_read, path, _PRAGMAS), "BEGIN")
         except BaseException:
             await writer.close()
             lock.release()
@@ -107,7 +107,9 @@ class SqliteSpreadHistory:
             StorageError: there is none, or it cannot be read.
         """
         await asyncio.to_thread(_must_exist, path)
-        return cls(reader=await _open(partial(_connect_to_read, path), "BEGIN"))
+        return cls(
+            reader=await _open(partial(connect_to_read, path, _PRAGMAS), "BEGIN")
+        )
 
     async def close(self) -> None:
         """Finish what is queued, close the file, let the next writer in."""
@@ -355,7 +357,7 @@ def _prepare(path: Path, at: datetime | None) -> tuple[FileLock, Path | None]:
 
 def _bring_up(path: Path) -> None:
     prepare_file(path)
-    connection = _connect(path)
+    connection = connect(path, _PRAGMAS)
     try:
         migrate(connection, HISTORY, HISTORY.migrations())
     finally:
@@ -366,24 +368,6 @@ def _must_exist(path: Path) -> None:
     if not path.is_file():
         message = f"There is no history yet: {path} appears once the bot has scanned."
         raise StorageError(message)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    try:
-        for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    connection = _connect(path)
-    connection.execute("PRAGMA query_only = ON")
-    return connection
 
 
 async def _open(

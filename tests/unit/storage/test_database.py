@@ -162,11 +162,11 @@ async def test_a_start_that_fails_late_lets_go_of_everything(
     """One connection open and one refused must not leave a lock or a thread."""
     before = workers()
 
-    def refuse(_: Path) -> sqlite3.Connection:
+    def refuse(_: Path, _pragmas: tuple[str, ...]) -> sqlite3.Connection:
         message = "too many open files"
         raise sqlite3.OperationalError(message)
 
-    monkeypatch.setattr(database_module, "_connect_to_read", refuse)
+    monkeypatch.setattr(database_module, "connect_to_read", refuse)
     with pytest.raises(StorageError, match="too many open files"):
         await reopened(path)
     monkeypatch.undo()
