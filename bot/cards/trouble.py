@@ -38,6 +38,7 @@ CANCELLED = "Cancelled"
 ASKED_AGAIN = "Large: please confirm once more."
 _NOTHING = "Nothing was ordered."
 RESTARTED_WORDS = "I restarted, this quote is void"
+VOID_WORDS = "This quote is void"
 _MAX_PASSED = 8
 _MAX_FIRST = 300
 _MAX_THEN = 1500

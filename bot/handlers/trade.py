@@ -326,9 +326,13 @@ async def _running(desk: Desk, trade_id: str | None) -> str:
 
 
 async def _void(desk: Desk, caller: Caller, screen: Screen | None) -> Reply:
-    """Tell a restart (offer a new quote) from a card that was replaced meanwhile."""
+    """Tell a restart (offer a new quote) from a card that was replaced meanwhile.
+
+    A card that was sent just before the power failed never learned its message: its
+    button is ours and dead, so the card ends too.
+    """
     if screen is None:
-        return Reply(toast=trouble.UNKNOWN_BUTTON)
+        return _ended(desk, caller, None, trouble.VOID_WORDS)
     if screen.kind != "plan":
         return Reply(toast=trouble.CHANGED)
     health = await desk.engine.health()

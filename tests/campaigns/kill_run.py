@@ -174,6 +174,7 @@ def campaign(names: Sequence[str]) -> int:
     if not wrong:
         shutil.rmtree(folder)
     else:
-        _say(f"the files are in {folder}")
+        for line in (*wrong, f"the files are in {folder}"):
+            _say(line)
     is_full = not names and not missed and tally.kills >= KILLS
     return 0 if not wrong and (is_full or names) else 1

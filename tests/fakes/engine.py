@@ -706,13 +706,12 @@ class ScriptedEngine(Engine):
     ) -> StoredQuote:
         stored = self.quotes.get(nonce)
         if stored is None:
-            why = "it is not known"
-            raise errors.PlanVoidError(why)
+            raise errors.PlanUnknownError
         if (stored.user_id, stored.chat_id) != (user_id, chat_id):
             raise errors.NotYoursError(stored.user_id)
         if stored.state == "draft":
             raise errors.PlanPendingError
-        if stored.message_id != message_id:
+        if stored.message_id not in {None, message_id}:
             raise errors.NotYoursError(stored.user_id)
         if stored.state == "used":
             raise errors.PlanUsedError(stored.trade_id)

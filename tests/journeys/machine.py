@@ -58,6 +58,9 @@ UNION ALL SELECT 1 FROM intent WHERE state IN ('prepared', 'unknown')
 UNION ALL SELECT 1 FROM halt WHERE key = 'startup'
 UNION ALL SELECT 1 FROM outbox WHERE state = 'pending'
 """
+LEAVING = """
+SELECT 1 FROM intent WHERE state = 'prepared' AND send_by_ms >= {now_ms}
+"""
 CHECKS_DONE = "SELECT 1 FROM event WHERE what = 'start-up check done'"
 
 
@@ -195,9 +198,12 @@ class Machine:
     def _may_pass(self) -> bool:
         """Tell whether all that is on its way to a venue has arrived.
 
-        The program as installed does not hear of time that is let pass.
+        The program as installed does not hear of time that is let pass. An order that
+        may be leaving this very moment would find its time to be sent used up.
         """
         if self.is_program or time.monotonic() - self._passed_at < LOOK_TAKES_S:
+            return False
+        if self.rows(self.record, LEAVING.format(now_ms=self.box.clock.now_ms())):
             return False
         soon_ms = self.box.clock.now_ms() + ARRIVES_WITHIN_MS
         late = (one for each in self.box.reception.desks.values() for one in each.late)

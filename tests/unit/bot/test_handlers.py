@@ -248,6 +248,20 @@ async def test_after_a_restart_an_unused_card_offers_a_new_quote(chat: Chat) -> 
     assert ended.labels[0] == "🔄 New quote"
 
 
+async def test_a_card_whose_message_was_never_noted_ends_too(chat: Chat) -> None:
+    """The power failed between sending the card and noting it: no dead button stays."""
+    card = await chat.type("/open HYPE")
+    for stored in chat.engine.quotes.values():
+        stored.state, stored.message_id = "void", None
+    unnoted = Message(MessageId(99), card.card)
+
+    await chat.press(unnoted, card.button("✅").tap)
+
+    assert chat.toast == "This quote is void"
+    assert unnoted.first_line == "This quote is void. Nothing was ordered. · 🧪 PAPER"
+    assert not any(label.startswith("✅") for label in unnoted.labels)
+
+
 async def test_a_new_size_kills_the_old_button(chat: Chat) -> None:
     """Two live buttons on one quote could open twice."""
     card = await chat.type("/open HYPE")
