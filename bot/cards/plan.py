@@ -342,10 +342,10 @@ def _part_head(body: ClosePlan, look: Look) -> str:
     else:
         gain = numbers.usd(body.expected_net_usd, is_signed=True)
         end = f"this part ends at {gain} before funding"
-    listed = body.remaining_base / body.first.instrument.multiplier
+    stays = f"{numbers.quantity(body.remaining_base)} {text(body.base)}"
     return (
-        f"Close a part of {text(body.base)}? {numbers.quantity(listed)} stay open on"
-        f" each leg, {end} · {look.badge}"
+        f"Close a part of {text(body.base)}? {stays} stay open on each leg, {end}"
+        f" · {look.badge}"
     )
 
 
