@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Final
 from core.errors import StorageError
 from storage.columns import to_ms
 from storage.database import DamagedError, bring_up, lock_path
-from storage.files import FileLock, prepare_file, prepare_folder, set_aside
+from storage.files import (
+    SIDE_FILES,
+    FileLock,
+    prepare_file,
+    prepare_folder,
+    set_aside,
+)
 from storage.schema import JOURNAL
 
 if TYPE_CHECKING:
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
 
 REPLACED: Final = "replaced"
 _PRIVATE_FILE: Final = 0o600
+_BESIDE: Final = ("-journal", *SIDE_FILES)
 _STALE = """
 UPDATE outbox SET state = 'dropped', ended_at_ms = ?, error = 'from before a backup'
 WHERE state = 'pending'
@@ -55,14 +62,16 @@ def back_up(path: Path, target: Path, at: datetime) -> Path:
     if not path.is_file():
         message = f"There is no record at {path} to save."
         raise StorageError(message)
-    _new_file(target)
+    _check_free(target)
+    coming = _coming(target)
+    begun = _begin(coming)
     try:
-        _copy(path, target)
-        bring_up(target, JOURNAL)
-        _fold(target)
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+        _copy(path, coming)
+        bring_up(coming, JOURNAL)
+        _fold(coming)
+        _publish(coming, begun, target)
+    finally:
+        _drop(coming, begun)
     return target
 
 
@@ -78,10 +87,9 @@ def restore(path: Path, backup: Path, at: datetime) -> Restored:
         raise StorageError(message)
     prepare_folder(path.parent)
     lock = FileLock.take(lock_path(path))
-    coming = path.with_name(f".{path.name}.coming")
+    coming = _coming(path)
     try:
-        coming.unlink(missing_ok=True)
-        _new_file(coming)
+        _begin(coming)
         _copy(backup, coming)
         with _sentences(f"The backup {backup} cannot be used"):
             bring_up(coming, JOURNAL)
@@ -95,16 +103,62 @@ def restore(path: Path, backup: Path, at: datetime) -> Restored:
     return Restored(epoch, aside)
 
 
-def _new_file(path: Path) -> None:
+# --- a file that is not whole yet -----------------------------------------------------
+
+
+def _coming(path: Path) -> Path:
+    """Return where a file is written until it is whole.
+
+    Whoever finds the other name there may rely on it, however we ended.
+    """
+    return path.with_name(f".{path.name}.coming")
+
+
+def _begin(path: Path) -> int:
+    """Create an empty private file in place of an unfinished one; return its inode."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        os.close(os.open(path, flags, _PRIVATE_FILE))
-    except FileExistsError as error:
-        message = f"{path} exists; a backup replaces nothing."
-        raise StorageError(message) from error
+        for tail in ("", *_BESIDE):
+            path.with_name(path.name + tail).unlink(missing_ok=True)
+        descriptor = os.open(path, flags, _PRIVATE_FILE)
     except OSError as error:
         message = f"{path} cannot be written: {error.strerror}."
         raise StorageError(message) from error
+    try:
+        return os.fstat(descriptor).st_ino
+    finally:
+        os.close(descriptor)
+
+
+def _publish(coming: Path, begun: int, target: Path) -> None:
+    """Give a whole file its name, in one step."""
+    _check_free(target)
+    if not _is_ours(coming, begun):
+        message = (
+            f"Another backup to {target} was begun meanwhile; this one is not kept."
+        )
+        raise StorageError(message)
+    coming.rename(target)
+
+
+def _check_free(target: Path) -> None:
+    if target.exists():
+        message = f"{target} exists; a backup replaces nothing."
+        raise StorageError(message)
+
+
+def _is_ours(path: Path, begun: int) -> bool:
+    return path.exists() and path.stat().st_ino == begun
+
+
+def _drop(path: Path, begun: int) -> None:
+    """Remove what did not become whole, unless another backup took its place."""
+    if _is_ours(path, begun):
+        for tail in ("", *_BESIDE):
+            path.with_name(path.name + tail).unlink(missing_ok=True)
+
+
+# --- one record into another file -----------------------------------------------------
 
 
 def _copy(source: Path, target: Path) -> None:

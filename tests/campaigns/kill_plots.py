@@ -68,9 +68,6 @@ POINTS: Final = {
 }
 ANY_MOMENT: Final = "any"
 """Stands for a crash point where the moment is left to chance."""
-NOT_THERE: Final = {"C38": "backup: no story cuts one short yet"}
-"""What cannot be met because the product does not do it."""
-
 
 ENTRY, REDUCE = "@entry", "@reduce"
 SHORT_LEG2 = thin(ENTRY, "0.5", 1)
@@ -319,6 +316,25 @@ def _others() -> tuple[Plot, ...]:
         *(
             Plot("C38", Moment(write, DURING, delay_us=delay), "open", checkpoints=True)
             for write, delay in (("answer of entry 1", 400), ("balance", 900))
+        ),
+        *(
+            Plot("C38", moment, "open", during=During.BACKUP)
+            for moment in (
+                Moment("backup_copy", BEFORE),
+                Moment("backup_copy", DURING, delay_us=200),
+                Moment("backup_copy", DURING, delay_us=2000),
+                Moment("backup_copy", AFTER),
+                Moment("backup_fold", AFTER),
+                Moment("backup_publish", AFTER),
+            )
+        ),
+        *(
+            Plot("C38", moment, "open", is_copied=True)
+            for moment in (
+                Moment("answer of entry 1", AFTER),
+                Moment("leg2 + entry 2", INSIDE),
+                Moment("answer of entry 2", DURING, delay_us=300),
+            )
         ),
         Plot("C39", Moment("payments", BEFORE), "open", during=funding),
         Plot("C39", Moment("payments", INSIDE), "open", during=funding),

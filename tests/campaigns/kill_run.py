@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.venues.listings import VENUES
-from tests.campaigns.kill_plots import ANY_MOMENT, NOT_THERE, PLOTS, POINTS
+from tests.campaigns.kill_plots import ANY_MOMENT, PLOTS, POINTS
 from tests.campaigns.kill_story import play
 from tests.campaigns.kill_words import Chance, During, Plot
 from tests.journeys.killed import Story
@@ -134,7 +134,6 @@ class Tally:
             f"restart to reconciled: {_spread(plain)}",
             f"  the installed program, imports included: {_spread(programs)}",
             f"  an order's fence to wait for, pretend time: {_spread(fenced)}",
-            *(f"not met: {point}, {why}" for point, why in NOT_THERE.items()),
         ]
 
 

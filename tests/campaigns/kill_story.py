@@ -11,6 +11,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from storage.schema import JOURNAL, migrate
+from tests.campaigns.kill_copies import (
+    NEWEST,
+    check_usable,
+    copy_until_dead,
+    cut_copy,
+)
 from tests.campaigns.kill_plots import ANY_MOMENT
 from tests.campaigns.kill_words import By, Chance, During
 from tests.journeys.crashing import Moment
@@ -31,8 +37,6 @@ APART = timedelta(seconds=6)
 """Two readings that a loss needs lie so far apart."""
 TERM_WITHIN_S = 10.0
 SIZE_USD = 300
-NEWEST = len(JOURNAL.migrations())
-"""Layout of a record that today's carrybot has opened."""
 NOT_ONCE = {"C21", "C37", ANY_MOMENT}
 """Where a message may have been sent and not marked as such."""
 
@@ -64,17 +68,21 @@ class _Play:
     def __init__(self, plot: Plot, machine: Machine, story: Story) -> None:
         self.plot, self.machine, self.story = plot, machine, story
         self._mark = 0
+        self._copies: list[Path] = []
 
     async def all(self) -> None:
         """Set the scene, cut, cut again, come back, and try the old cards."""
         machine, plot = self.machine, self.plot
         if plot.layout is not None:
             await asyncio.to_thread(lay_out, machine.record_file, plot.layout)
-        inside = plot.cut if isinstance(plot.cut, Moment) else None
-        await machine.start(inside)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._act())
-            group.create_task(self._cut(plot.cut, plot.by))
+        if plot.during is During.BACKUP:
+            await self._cut_backup()
+        else:
+            inside = plot.cut if isinstance(plot.cut, Moment) else None
+            await machine.start(inside)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._act())
+                group.create_task(self._cut(plot.cut, plot.by))
         machine.box.faults.clear()
         _check_files(machine, self.story)
         for again in plot.again:
@@ -86,6 +94,8 @@ class _Play:
         await machine.come_to_rest()
         await self._ask_what_was_typed()
         await tap_old_cards(machine, self.story)
+        for copy in self._copies[-1:]:
+            await asyncio.to_thread(check_usable, machine, self.story, copy)
 
     # --- cuts -------------------------------------------------------------------------
 
@@ -144,6 +154,17 @@ class _Play:
             self.story.back.append(await back)
         machine.box.faults.clear()
 
+    async def _cut_backup(self) -> None:
+        """Cut the program that copies the record, then the bot beside it."""
+        machine, cut = self.machine, self.plot.cut
+        assert isinstance(cut, Moment)
+        await machine.start()
+        await self._open_in_peace()
+        self._copies.append(await cut_copy(machine, self.story, cut))
+        await machine.kill()
+        self.story.was_killed = True
+        self.story.kills += 1
+
     # --- the scene --------------------------------------------------------------------
 
     async def _act(self) -> None:
@@ -152,14 +173,15 @@ class _Play:
             return
         if during is During.OPEN:
             await self._tap_to_open(is_cut=True)
+            if self.plot.is_copied:
+                self._copies += await copy_until_dead(machine, self.story)
             return
         if during is During.WORDS:
             await machine.ready()
             self._mark = 1
             machine.box.telegram.say(ANNA, self.plot.words)
             return
-        await self._tap_to_open(is_cut=False)
-        await machine.until(machine.is_at_rest, "it never opens")
+        await self._open_in_peace()
         if during is During.CLOSE:
             card = await machine.quote("/close", f"Close {machine.base}?")
             assert card is not None
@@ -170,6 +192,10 @@ class _Play:
         else:
             self._mark = 1
             machine.pass_time(timedelta(hours=1))
+
+    async def _open_in_peace(self) -> None:
+        await self._tap_to_open(is_cut=False)
+        await self.machine.until(self.machine.is_at_rest, "it never opens")
 
     async def _tap_to_open(self, *, is_cut: bool) -> None:
         machine, base = self.machine, self.machine.base

@@ -21,6 +21,9 @@ class During(StrEnum):
     """A pair is open over a payment."""
     WORDS = "words"
     """Something is typed that changes what is stored."""
+    BACKUP = "backup"
+    """A pair is open and the record is copied: the copying program is cut, then the
+    bot."""
 
 
 class By(StrEnum):
@@ -94,6 +97,8 @@ class Plot:
     layout: int | None = None
     """The record is there already, in this older layout."""
     checkpoints: bool = False
+    is_copied: bool = False
+    """The record is copied again and again while the bot dies."""
     is_paper: bool = False
     is_program: bool = False
     """The installed program, killed from outside; nothing waits for a fence."""

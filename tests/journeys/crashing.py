@@ -120,6 +120,8 @@ class Orders:
     """How often funding and positions are looked at; None as in the product."""
     checkpoints: bool = False
     """Every commit folds the write-ahead log into the file."""
+    words: tuple[str, ...] = ("run",)
+    """What `carrybot` is told to do."""
 
     @property
     def trace(self) -> Path:
@@ -138,7 +140,7 @@ class Orders:
 
 
 def run(orders: Orders) -> None:
-    """Be the bot until somebody ends it or the moment comes."""
+    """Be the program until it is done, somebody ends it or the moment comes."""
     os.environ.clear()
     os.environ.update(orders.environment)
     log = os.open(orders.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -154,7 +156,7 @@ def run(orders: Orders) -> None:
     from tests.journeys.watching import watch  # noqa: PLC0415 - both need `Moment`
 
     watch(Fate(orders), is_live=orders.environment["CARRY_MODE"] == "live")
-    sys.exit(cli.main(["run"]))
+    sys.exit(cli.main(list(orders.words)))
 
 
 class Fate:

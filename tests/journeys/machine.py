@@ -130,13 +130,14 @@ class Machine:
     async def _launched(self, moment: Moment | None) -> Forked | Program:
         if self.is_program:
             log = self.folder / "bot.log"
-            return await Program.start(self._environment(), log)
-        orders = Orders(self._environment(), self.folder, moment)
+            return await Program.start(self.environment(), log)
+        orders = Orders(self.environment(), self.folder, moment)
         return Forked(
             replace(orders, hold_every=self.hold_every, checkpoints=self.checkpoints)
         )
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Return what the program is told at its start."""
         return plain_environment() | child_environment(
             {
                 "CARRY_SCAN_INTERVAL_S": "3600",

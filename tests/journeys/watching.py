@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import storage.backups
 import storage.database
 import storage.schema
 from core.model.intent import IntentState
@@ -56,6 +57,9 @@ def watch(fate: Fate, *, is_live: bool) -> None:
     PaperVenue.find = _seen_looking(PaperVenue.find, fate)  # type: ignore[assignment,method-assign]
     Database.write = _mortal(fate)  # type: ignore[assignment,method-assign]
     storage.schema.statements = _step_by_step(fate)  # type: ignore[assignment]
+    for step in ("_copy", "_fold", "_publish"):
+        honest = getattr(storage.backups, step)
+        setattr(storage.backups, step, _watched_step(honest, f"backup{step}", fate))
     if is_live:
         _watch_orders(fate)
 
@@ -79,6 +83,21 @@ def _watched(
             _DOOMED.reset(token)
         fate.note(words, AFTER)
         return result
+
+    return watched
+
+
+def _watched_step(
+    step: Callable[..., None], words: str, fate: Fate
+) -> Callable[..., None]:
+    """Return a step of a backup that looks at its fate before and after."""
+
+    def watched(*given: object) -> None:
+        fate.note(words, BEFORE)
+        if fate.is_the_one(words, DURING):
+            fate.die_soon()
+        step(*given)
+        fate.note(words, AFTER)
 
     return watched
 

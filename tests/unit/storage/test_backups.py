@@ -13,6 +13,7 @@ import pytest
 
 from core.errors import StorageError
 from core.model.units import ChatId
+from storage import backups
 from storage.backups import back_up, restore
 from storage.database import Database
 from storage.outbox import SqliteOutbox
@@ -140,6 +141,47 @@ async def test_a_copy_replaces_nothing(
         await copied(path, tmp_path / "copy.db", START)
 
     assert (tmp_path / "copy.db").read_text() == "dear"
+
+
+async def test_a_copy_cut_short_never_has_its_name(
+    path: Path, database: Database, tmp_path: Path
+) -> None:
+    """Whoever finds `copy.db` may rely on it; the next try clears what was left."""
+    await database.write(put)
+    (tmp_path / ".copy.db.coming").write_bytes(b"half")
+    (tmp_path / ".copy.db.coming-journal").write_bytes(b"of it")
+
+    made = await copied(path, tmp_path / "copy.db", START)
+
+    assert names_in(tmp_path) == {"copy.db", "data"}
+    with closing(sqlite3.connect(made)) as copy:
+        assert copy.execute("SELECT key FROM fact").fetchall() == [("key",)]
+
+
+@pytest.mark.parametrize("begun", ["copy.db", ".copy.db.coming"])
+async def test_two_copies_under_one_name_are_never_mixed(
+    path: Path,
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    begun: str,
+) -> None:
+    """A daily job and a person may ask in the same second; the later one is kept."""
+    await database.write(put)
+    folded = backups._fold
+
+    def fold(coming: Path) -> None:
+        folded(coming)
+        (tmp_path / "other").write_text("another's")
+        (tmp_path / "other").replace(tmp_path / begun)
+
+    monkeypatch.setattr(backups, "_fold", fold)
+
+    with pytest.raises(StorageError, match=r"replaces nothing|begun meanwhile"):
+        await copied(path, tmp_path / "copy.db", START)
+
+    assert names_in(tmp_path) == {begun, "data"}
+    assert (tmp_path / begun).read_text() == "another's"
 
 
 def test_without_a_record_there_is_nothing_to_copy(path: Path, tmp_path: Path) -> None:
