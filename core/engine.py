@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from core.model.preferences import Effective
     from core.model.trade import Trade
     from core.model.units import (
+        Base,
         MessageId,
         Mode,
         Nonce,
@@ -799,6 +800,11 @@ class Engine:
     async def events(self, limit: int) -> tuple[Event, ...]:
         """Return the latest lines of the audit trail, newest first."""
         return await self._parts.halts.events(limit)
+
+    async def traded_bases(self) -> dict[TradeId, Base]:
+        """Return the token of each recent trade."""
+        recent = await self._parts.trades.recent_trades(RECENT_TRADES)
+        return {each.trade_id: each.base for each in recent}
 
     async def ring_alarms(self) -> None:
         """Tell again what is critical and nobody has seen yet (timer)."""

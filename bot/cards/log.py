@@ -13,27 +13,39 @@ from bot.cards.position import state_words
 from bot.cards.preference_words import SAYS, stored_words
 from core.model.exit import ExitRule
 from core.model.preferences import Key
+from core.model.units import TradeId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bot.cards.look import Look
     from core.model.control import Event
+    from core.model.units import Base
 
 USUAL, MOST = 30, 300
 """Lines that /log shows without and with a number."""
 PAGE = 12
 _LONGEST = 220
+_PAIR = re.compile(r"\bpair (\w+)")
 
 
-def log_card(events: Sequence[Event], look: Look, count: int, page: int = 0) -> Card:
-    """Return the latest lines; `count` is how many were asked for."""
+def log_card(
+    events: Sequence[Event],
+    look: Look,
+    count: int,
+    names: Mapping[TradeId, Base],
+    page: int = 0,
+) -> Card:
+    """Return the latest lines.
+
+    `count` is how many were asked for, `names` the token of each pair that is known.
+    """
     shown, page, pages = page_of(events, page, PAGE)
     where = f" · {page + 1}/{pages}" if pages > 1 else ""
     return Card(
         html=lines(
             f"What happened, the latest first{where} · {look.badge}",
-            *(_line(each, look) for each in shown),
+            *(_line(each, look, names) for each in shown),
             "" if events else "Nothing was written down yet.",
         ),
         kind="log",
@@ -50,11 +62,20 @@ def log_card(events: Sequence[Event], look: Look, count: int, page: int = 0) -> 
     )
 
 
-def _line(event: Event, look: Look) -> str:
-    said = event_words(event, look)
+def _line(event: Event, look: Look, names: Mapping[TradeId, Base]) -> str:
+    said = _named(event_words(event, look), names)
     short = said if len(said) <= _LONGEST else said[: _LONGEST - 1] + "…"
     when = f"{event.at:%d %b} {numbers.moment(event.at)}"
     return f"{when} {text(_who(event.who, look))}: {text(short)}"
+
+
+def _named(said: str, names: Mapping[TradeId, Base]) -> str:
+    """Say the token of a pair: nobody knows pairs by their ids."""
+    pair = _PAIR.search(said)
+    base = None if pair is None else names.get(TradeId(pair[1]))
+    if pair is None or base is None or base in said:
+        return said
+    return said.replace(pair[0], f"{base} ({pair[1]})", 1)
 
 
 def _who(who: str, look: Look) -> str:

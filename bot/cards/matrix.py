@@ -28,6 +28,7 @@ PAGE_ROWS = 12
 LEAST_VENUES = (2, 3, 4)
 """Filters: tokens on so many venues at least."""
 MAX_VENUE_COLUMNS = 7
+_SIGNS = {".": "not listed", "x": "not usable", "?": "no rate"}
 SIGNS = {TokenStatus.OK: "✅", TokenStatus.SINGLE: "⚠️", TokenStatus.NONE: "❌"}
 
 
@@ -62,8 +63,8 @@ def matrix_card(
         _matrix_head(cache, look, (page, count)),
         _matrix_table(page_rows, result, look) if page_rows else "",
         "" if page_rows else f"No token is on {view.least_venues}+ venues.",
-        "number = hours between payments · . not listed · x not usable · ? no rate"
-        " · n = possible pairs",
+        "Tap a token: why is it offered, or why not?" if view.is_asking else "",
+        _legend(page_rows, result, look) if page_rows else "",
         _unread(cache, look),
     )
     return Card(
@@ -119,6 +120,15 @@ def _matrix_table(
         for row in page_rows
     )
     return numbers.table([head, *body])
+
+
+def _legend(
+    page_rows: Sequence[TokenRow], result: ScanResult | None, look: Look
+) -> str:
+    """Explain the signs of this page; a phone has no room for others."""
+    found = {cell(row, venue, result) for row in page_rows for venue in look.venues}
+    said = [f"{sign} {words}" for sign, words in _SIGNS.items() if sign in found]
+    return " · ".join(["number = hours between payments", *said, "n = possible pairs"])
 
 
 def cell(row: TokenRow, venue_id: VenueId, result: ScanResult | None) -> str:

@@ -53,13 +53,19 @@ _LEGEND = "chat: chosen here · .env: from the host · default: neither"
 
 
 def settings_card(values: Mapping[Key, InForce], look: Look) -> Card:
-    """Return every preference with its value and source."""
-    parts = [f"⚙ Settings · {look.badge}"]
-    for section in SECTIONS.values():
-        parts.append(f"<b>{text(section.title)}</b>")
-        parts += [_line(values[key], look) for key in section.keys]
-    parts.append(_LEGEND)
-    sections = [
+    """Return what is not as delivered, and the ways to everything else."""
+    changed = [
+        _line(values[key], look)
+        for section in SECTIONS.values()
+        for key in section.keys
+        if values[key].source is not Source.DEFAULT
+    ]
+    said = (
+        "Not the default (chat: chosen here, .env: from the host):"
+        if changed
+        else "Everything is as delivered."
+    )
+    ways = [
         look.button(section.title, Verb.SET, f"s{code}")
         for code, section in SECTIONS.items()
     ]
@@ -69,10 +75,26 @@ def settings_card(values: Mapping[Key, InForce], look: Look) -> Card:
         look.button("📈 Top", Verb.SCREEN, "top"),
     ]
     return Card(
-        html=lines(*parts),
+        html=lines(f"⚙ Settings · {look.badge}", said, *changed),
         kind=KIND,
         card_id=look.card_id,
-        rows=rows_of(*grid(sections, 2), last),
+        rows=rows_of(
+            *grid([*ways, look.button("≡ All values", Verb.SET, "full")], 2), last
+        ),
+    )
+
+
+def full_card(values: Mapping[Key, InForce], look: Look) -> Card:
+    """Return every preference with its value and source: long, but all of it."""
+    parts = [f"⚙ All settings · {look.badge}"]
+    for section in SECTIONS.values():
+        parts.append(f"<b>{text(section.title)}</b>")
+        parts += [_line(values[key], look) for key in section.keys]
+    return Card(
+        html=lines(*parts, _LEGEND),
+        kind=KIND,
+        card_id=look.card_id,
+        rows=rows_of([look.button("◀ Settings", Verb.SET, "all")]),
     )
 
 

@@ -136,10 +136,10 @@ def _opened(facts: Facts, look: Look) -> Sequence[str]:
 
 
 def _gap(facts: Facts) -> str:
-    """Say what the two prices differed by; less than a cent is none worth a number."""
+    """Say what the two prices differed by; less than a cent is none."""
     usd = number(facts, "price_gap_usd")
     if usd is not None and abs(usd) < _CENT:
-        return "price gap under a cent"
+        return "no price gap"
     return f"price gap {gain(facts, 'price_gap_usd')}"
 
 

@@ -34,4 +34,5 @@ async def show(desk: Desk, caller: Caller, view: Mapping[str, str]) -> Card:
     count = min(number_of(view.get("count", "")) or USUAL, MOST)
     page = number_of(view.get("page", "")) or 0
     events = await desk.engine.events(count)
-    return log_card(events, desk.look(caller), count, page)
+    names = await desk.engine.traded_bases()
+    return log_card(events, desk.look(caller), count, names, page)

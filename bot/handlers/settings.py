@@ -30,10 +30,9 @@ async def show(
     del message_id
     if not words:
         return Reply(await show_all(desk, caller))
-    if words[0].lower() in preference_words.SECTIONS:
-        return Reply(_section(desk, caller, words[0].lower()))
-    if words[0].lower() in {"history", "changes"}:
-        return Reply(await _history(desk, caller))
+    several = await _several(desk, caller, tuple(each.lower() for each in words))
+    if several is not None:
+        return Reply(several)
     for count in range(len(words), 0, -1):
         key = preference_words.key_named(" ".join(words[:count]))
         if key is None:
@@ -45,8 +44,19 @@ async def show(
     return Reply(settings.unknown_card(" ".join(words), desk.look(caller)))
 
 
+async def _several(desk: Desk, caller: Caller, words: tuple[str, ...]) -> Card | None:
+    """Return the card of more than one preference that is called so."""
+    if words == ("all",):
+        return _full(desk, caller)
+    word = words[0]
+    if word in {"history", "changes"}:
+        return await _history(desk, caller)
+    is_group = word in preference_words.SECTIONS
+    return _section(desk, caller, word) if is_group else None
+
+
 async def show_all(desk: Desk, caller: Caller) -> Card:
-    """Return every preference with its value and source."""
+    """Return what was changed, and the ways to every preference."""
     return settings.settings_card(_values(desk, caller), desk.look(caller))
 
 
@@ -66,6 +76,8 @@ async def _other(desk: Desk, caller: Caller, screen: Screen, arg: str) -> Card |
     kind, rest = arg[:1], arg[1:]
     if arg == "all":
         return await show_all(desk, caller)
+    if arg == "full":
+        return _full(desk, caller)
     if arg == "history":
         return await _history(desk, caller)
     if kind == "s" and rest in preference_words.SECTIONS:
@@ -178,6 +190,10 @@ def _read(desk: Desk, caller: Caller, key: Key, typed: str) -> Value:
 
 def _card(desk: Desk, caller: Caller, key: Key) -> Card:
     return settings.key_card(_one(desk, caller, key), desk.look(caller))
+
+
+def _full(desk: Desk, caller: Caller) -> Card:
+    return settings.full_card(_values(desk, caller), desk.look(caller))
 
 
 def _section(desk: Desk, caller: Caller, code: str) -> Card:

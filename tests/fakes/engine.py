@@ -511,6 +511,10 @@ class ScriptedEngine(Engine):
         """Return what the test put there."""
         return self.trail[:limit]
 
+    async def traded_bases(self) -> dict[TradeId, Base]:
+        """Return the token of the pair that the trail is about."""
+        return {TradeId("7f2"): Base("HYPE")}
+
     async def health(self) -> Health:
         """Return four fine venues and the halts."""
         state = TradingState.REDUCING if self.halts else TradingState.ACTIVE

@@ -780,8 +780,8 @@ def test_progress_shows_both_legs_and_no_button() -> None:
 @pytest.mark.parametrize(
     ("gap", "words"),
     [
-        ("0.0031", "price gap under a cent"),
-        ("-0.0099", "price gap under a cent"),
+        ("0.0031", "no price gap"),
+        ("-0.0099", "no price gap"),
         ("0.01", "price gap +$0.01"),
         ("-1.2", f"price gap {MINUS}$1.20"),
     ],

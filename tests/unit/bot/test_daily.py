@@ -163,6 +163,22 @@ async def test_the_log_is_paged_newest_first_with_who_and_when(chat: Chat) -> No
     assert len(few.text.splitlines()) == 6
 
 
+async def test_the_log_names_the_token_of_a_pair(chat: Chat) -> None:
+    """Nobody knows his pairs by their ids; a pair long gone keeps its id alone."""
+    chat.engine.trail = (
+        Event(START, "engine", "trade 7f2 T28", "close2 -> closed"),
+        Event(START, "user 1", "confirmed close", "trade=7f2 plan=p1 base=HYPE"),
+        Event(START, "engine", "trade old T28", "close2 -> closed"),
+    )
+    card = await chat.type("/log")
+
+    assert [line.partition(": ")[2] for line in card.text.splitlines()[1:]] == [
+        "HYPE (7f2) closed",
+        "confirmed the close of HYPE (pair 7f2)",
+        "pair old closed",
+    ]
+
+
 async def test_a_viewer_reads_the_log_and_presses_nothing_that_trades(
     chat: Chat,
 ) -> None:

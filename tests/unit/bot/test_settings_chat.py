@@ -58,10 +58,11 @@ async def test_every_line_names_its_value_and_where_it_comes_from(chat: Chat) ->
     """Nobody should have to ask why the bot does what it does."""
     await chat.engine.preferences.choose(Key.LEVERAGE, Decimal(2), ANNA.user_id)
 
-    card = await chat.type("/settings")
+    card = await chat.tap(await chat.type("/settings"), "≡ All values")
 
     lines = card.text.splitlines()
-    assert lines[0] == "⚙ Settings · 🧪 PAPER"
+    assert lines[0] == "⚙ All settings · 🧪 PAPER"
+    assert (await chat.type("/settings all")).text == card.text
     assert "Size per leg: $500 · default" in lines
     assert "Leverage: 2x · chat" in lines
     assert "Most leverage: 5x · .env" in lines
@@ -69,6 +70,20 @@ async def test_every_line_names_its_value_and_where_it_comes_from(chat: Chat) ->
     assert "Quiet hours: none · default" in lines
     for says in SAYS.values():
         assert sum(line.startswith(f"{says.label}:") for line in lines) == 1
+
+
+async def test_the_first_screen_names_only_what_is_not_the_default(chat: Chat) -> None:
+    """Forty lines of defaults hide the two that matter, and push the buttons away."""
+    await chat.engine.preferences.choose(Key.LEVERAGE, Decimal(2), ANNA.user_id)
+
+    card = await chat.type("/settings")
+
+    assert card.text.splitlines() == [
+        "⚙ Settings · 🧪 PAPER",
+        "Not the default (chat: chosen here, .env: from the host):",
+        "Leverage: 2x · chat",
+        "Most leverage: 5x · .env",
+    ]
 
 
 async def test_a_preset_is_one_tap_and_the_current_value_is_marked(chat: Chat) -> None:
