@@ -28,6 +28,7 @@ PAPER, INK, FAINT = "#fbfaf7", "#1c1f26", "#8b8f99"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Told apart by most colour-blind people (Okabe and Ito)."""
 DAY_S = 86_400
+LEAST_WIDTH_S = 600
 GAIN, LOSS = "#009e73", "#d55e00"
 
 
@@ -41,6 +42,7 @@ def draw(picture: Picture) -> bytes:
         for index, curve in enumerate(picture.curves):
             _line(axes, curve, COLOURS[index % len(COLOURS)])
         _signs(axes, picture)
+        _spread_out(axes, picture)
         _words(figure, axes, picture)
         out = io.BytesIO()
         # no date and no version inside: the same curves are the same file
@@ -136,6 +138,15 @@ def _signs(axes: Axes, picture: Picture) -> None:
                 linestyle="none",
                 zorder=5,
             )
+
+
+def _spread_out(axes: Axes, picture: Picture) -> None:
+    """Give what happened within minutes a width: a moment alone would span years."""
+    found = [_days(at) for curve in picture.curves for at, _ in curve.points]
+    found += [_days(mark.at) for mark in picture.marks]
+    if found and max(found) - min(found) < LEAST_WIDTH_S / DAY_S:
+        middle, half = (max(found) + min(found)) / 2, LEAST_WIDTH_S / DAY_S / 2
+        axes.set_xlim(middle - half, middle + half)
 
 
 def _words(figure: Figure, axes: Axes, picture: Picture) -> None:

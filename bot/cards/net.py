@@ -125,7 +125,7 @@ def outlook_line(found: NetEstimate) -> str:
         f"{hold_text(each.hold)} {numbers.usd(each.net_usd, is_signed=True)}"
         for each in found.outlooks
     ]
-    return f"Net after {' · '.join(said)}" if said else ""
+    return f"Net: {' · '.join(said)}" if said else ""
 
 
 def blended_line(found: NetEstimate) -> str:
@@ -141,7 +141,8 @@ def margin_line(found: NetEstimate) -> str:
     locked = numbers.usd(found.margin_usd)
     earned = numbers.share(found.return_on_margin)
     net_apr = numbers.apr(found.net_apr)
-    return f"Locks {locked} · {earned} on it · {net_apr} a year net of costs"
+    hold = hold_text(found.hold)
+    return f"Locks {locked} margin: {earned} on it in {hold} · {net_apr} a year net"
 
 
 def result_lines(found: NetEstimate | None) -> str:

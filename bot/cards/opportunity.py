@@ -145,7 +145,11 @@ def filter_card(
         ),
         kind="top",
         card_id=look.card_id,
-        rows=(*grid(chips, 5), (look.button("◀ Back", Verb.SCREEN, "top"),)),
+        rows=(
+            *grid(chips[:2]),
+            *grid(chips[2:], 5),
+            (look.button("◀ Back", Verb.SCREEN, "top"),),
+        ),
         shown={"wanted": wanted, "sort": sort},
     )
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     Points = Sequence[tuple[datetime, Decimal]]
 
+MINUS = "\N{MINUS SIGN}"
 NOTHING_YET = "Nothing to draw yet"
 DAYS = "7 days, UTC"
 
@@ -110,7 +111,7 @@ def rates_picture(
         return None
     latest = [curve.points[-1][1] for curve in curves]
     return Picture(
-        title=f"{base}: {min(latest):+.3f} to {max(latest):+.3f}",
+        title=f"{base} now: {_signed(min(latest))} to {_signed(max(latest))}{look.per}",
         unit=f"{look.per}, above 0 longs pay shorts",
         curves=curves,
         zone=UTC,
@@ -147,13 +148,21 @@ def spread_picture(
         look.code(leg.instrument.venue_id) for leg in (trade.long, trade.short)
     )
     return Picture(
-        title=f"{trade.base} {long}>{short}: {points[-1][1]:+.3f} now",
+        title=f"{trade.base} {long}>{short}: {_signed(points[-1][1])}{look.per} now",
         unit=f"{look.per} gross, above 0 the pair earns",
         curves=(Curve("spread", points, is_main=True),),
         marks=tuple(marks),
         zone=UTC,
         note=DAYS,
     )
+
+
+def _signed(percent: float) -> str:
+    """Return percent with its sign, and nothing but 0 for what rounds to it."""
+    shown = f"{abs(percent):.3f}"
+    if not float(shown):
+        return "0"
+    return f"{'+' if percent > 0 else MINUS}{shown}"
 
 
 def _rates(points: Points, look: Look) -> tuple[tuple[datetime, float], ...]:

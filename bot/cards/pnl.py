@@ -102,14 +102,9 @@ def pnl_card(report: PnlReport, look: Look, view: PnlView) -> Card:
         rows=rows_of(
             [_chip(look, "p", each, PERIODS[each][0], view.period) for each in Period],
             *grid(
-                [
-                    *(
-                        _chip(look, "g", one, SPLITS[one][0], view.split)
-                        for one in Split
-                    ),
-                    *page_buttons(look, page, count),
-                ]
+                [_chip(look, "g", one, SPLITS[one][0], view.split) for one in Split], 2
             ),
+            page_buttons(look, page, count),
             [
                 look.button("📈 Picture", Verb.PNL, "png"),
                 look.button("📄 CSV", Verb.PNL, "csv"),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from core.model.trade import Trade, TradeLeg
 
 PAGE_ROWS = 9
+FAR, FAR_WORDS = Decimal(2), ">200%"
+"""Liquidation is so far away that its distance says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,7 @@ def position_card(position: Position, look: Look) -> Card:
         f" · fees {_fees(position)} so far",
         _residual(position),
         _course(position, look),
-        f"Reason: {look.reason(trade.outcome)}" if trade.outcome else "",
+        _outcome(trade, look),
         f"Valued {numbers.duration_text(look.now - position.valued_at)} ago",
     )
     return Card(
@@ -330,10 +332,13 @@ def _liquidation(position: Position) -> list[tuple[str, str, str]]:
     ]
     if not any(each is not None for each in found):
         return []
-    long, short = (
-        numbers.UNKNOWN if each is None else numbers.share(each) for each in found
-    )
+    long, short = (numbers.UNKNOWN if each is None else _far(each) for each in found)
     return [("liq", long, short)]
+
+
+def _far(distance: Decimal) -> str:
+    """Return how far the price may move; beyond the far end nobody counts."""
+    return FAR_WORDS if distance > FAR else numbers.share(distance)
 
 
 def _residual(position: Position) -> str:
@@ -356,6 +361,14 @@ def _course(position: Position, look: Look) -> str:
     shown = numbers.rate(now, look.rate_hours, is_signed=True)
     warning = " ⚠️ the pair pays" if now is not None and now < 0 else ""
     return f"Open {held} · now {shown}, entry {entry} gross{warning}"
+
+
+def _outcome(trade: Trade, look: Look) -> str:
+    """Say what happened last, or why the pair ended."""
+    if not trade.outcome:
+        return ""
+    what = "Last change" if trade.state is TradeState.OPEN else "Reason"
+    return f"{what}: {look.reason(trade.outcome)}"
 
 
 def _position_buttons(position: Position, look: Look) -> tuple[tuple[Button, ...], ...]:

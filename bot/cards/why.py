@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MAX_LINE = 280
 MAX_PAGE = 3200
 """Characters of sentences on one page; marks and the foot come on top."""
+SHOWN_PAIRS = 2
+"""Pairs whose refusals are read without a tap: the best come first."""
 MAX_OTHERS = 3
 MAX_OPEN_BUTTONS = 4
 _ENTRY_ASKED = "Books and free margin were asked just now; nothing was ordered."
@@ -46,7 +48,7 @@ def why_card(explanation: Explanation, look: Look, page: int = 0) -> Card:
     page = min(max(page, 0), len(pages) - 1)
     html = lines(
         f"{text(headline(explanation, look))} · {look.badge}",
-        text("\n".join(pages[page])),
+        _body(pages[page]),
         _foot(explanation, look, (page, len(pages))),
     )
     found = [each.pair for each in explanation.open_pairs][:MAX_OPEN_BUTTONS]
@@ -62,6 +64,17 @@ def why_card(explanation: Explanation, look: Look, page: int = 0) -> Card:
             "rows": pack_rows(rows),
         },
     )
+
+
+def _body(sentences: Sequence[str]) -> str:
+    """Return a page's sentences; the refusals of many pairs open on a tap."""
+    begin = sentences.index("") + 1 if "" in sentences else len(sentences)
+    passing = [at for at, each in enumerate(sentences) if each.startswith("✅")]
+    end = max(begin + SHOWN_PAIRS, *(at + 1 for at in passing), 0)
+    if len(sentences) - end < SHOWN_PAIRS:
+        return text("\n".join(sentences))
+    shown, rest = (text("\n".join(part)) for part in (sentences[:end], sentences[end:]))
+    return f"{shown}\n<blockquote expandable>{rest}</blockquote>"
 
 
 def plain_lines(explanation: Explanation, look: Look) -> tuple[str, ...]:

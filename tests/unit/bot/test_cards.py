@@ -355,11 +355,11 @@ def test_a_confirm_card_can_be_checked_by_hand() -> None:
         "liq              -31%        +31%",
         "free then      $4,833      $4,833",
         "data age     58s, 18s    58s, 18s",
-        f"Net after 8 h {MINUS}$0.53 · 24 h +$0.51 · 72 h +$3.63",
+        f"Net: 8 h {MINUS}$0.53 · 24 h +$0.51 · 72 h +$3.63",
         "Funding +0.080%/8h · 88% APR · +$0.40 per 8 h, gross",
         f"Cost {MINUS}$1.05 in+out (fees $1.00 base tier, book $0.05 in, $0 out)",
         "Even after 19 h 30 · by the clock 18 h 10 (5 HL payments)",
-        "Locks $400.00 · 0.13% on it · 37% a year net of costs",
+        "Locks $400.00 margin: 0.13% on it in 24 h · 37% a year net",
         "No history of this pair yet",
         (
             "Settled in USDT on BN and USDC on HL, both counted as $"

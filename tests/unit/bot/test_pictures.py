@@ -8,7 +8,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from matplotlib.figure import Figure
 
+from bot import charts
 from bot.cards.checks import visible_text
 from bot.cards.pictures import (
     rates_picture,
@@ -65,6 +67,38 @@ def test_rates_are_shown_in_the_period_of_all_screens(chat: Chat) -> None:
         [0.008, -0.016]
     )
     assert "%/8h" in picture.unit
+
+
+@pytest.mark.parametrize(
+    ("per_hour", "title"),
+    [
+        ("0.00001", "HYPE now: +0.008 to +0.008%/8h"),
+        ("-0.00002", "HYPE now: −0.016 to −0.016%/8h"),  # noqa: RUF001 - as on cards
+        ("-0.0000000001", "HYPE now: 0 to 0%/8h"),
+    ],
+)
+def test_the_title_is_a_rate_with_its_period(
+    chat: Chat, per_hour: str, title: str
+) -> None:
+    """Nobody should read -0.000 and wonder what is below zero."""
+    points = ((START, Decimal(per_hour)),)
+    picture = rates_picture(Base("HYPE"), {BINANCE: points}, chat.desk.look())
+
+    assert picture is not None
+    assert picture.title == title
+
+
+def test_one_moment_is_drawn_among_minutes_not_years(chat: Chat) -> None:
+    """A bot just started knows one rate; its picture must not end in 2028."""
+    points = ((START, Decimal("0.00001")),)
+    picture = rates_picture(Base("HYPE"), {BINANCE: points}, chat.desk.look())
+    assert picture is not None
+    axes = Figure().add_axes((0, 0, 1, 1))
+    charts._spread_out(axes, picture)
+
+    left, right = axes.get_xlim()
+    assert (right - left) * 24 * 60 == pytest.approx(10)
+    assert (left + right) / 2 == pytest.approx(START.timestamp() / 86_400)
 
 
 def test_a_pairs_payments_stand_on_its_curve(chat: Chat) -> None:

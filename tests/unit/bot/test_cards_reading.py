@@ -1,0 +1,74 @@
+"""What a tired trader reads: few lines, whole words, no number without its meaning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from bot.cards import position, why
+from bot.cards.checks import visible_text
+from core.model.trade import TradeState
+from tests.fakes.chat import Chat
+from tests.fakes.engine import open_plan, pair, trade_of, value_of
+from tests.fakes.objects import BINANCE
+
+
+@pytest.fixture
+def chat() -> Chat:
+    """Return a chat over the scripted market."""
+    return Chat()
+
+
+def test_what_happened_to_an_open_pair_is_no_reason(chat: Chat) -> None:
+    """After a part was closed the pair lives on: "Reason" would sound like its end."""
+    done = "the part you asked for is closed"
+    trade = replace(
+        trade_of(open_plan(pair("HYPE")), "trade001"),
+        state=TradeState.OPEN,
+        outcome=done,
+    )
+    look = chat.desk.look()
+
+    lively = visible_text(position.position_card(value_of(trade), look).html)
+    over = replace(trade, state=TradeState.CLOSED)
+    ended = visible_text(position.position_card(value_of(over), look).html)
+
+    assert f"Last change: {done}" in lively
+    assert f"Reason: {done}" in ended
+
+
+@pytest.mark.parametrize(
+    ("distance", "shown"), [("0.29", "29%"), ("2", "200%"), ("19.78", ">200%")]
+)
+def test_a_liquidation_beyond_all_prices_is_only_far(
+    chat: Chat, distance: str, shown: str
+) -> None:
+    """A short with much margin dies at twenty times the price: nobody needs 1978%."""
+    found = value_of(trade_of(open_plan(pair("HYPE")), "trade001"))
+    far = replace(found, distances={BINANCE: Decimal(distance)})
+
+    text = visible_text(position.position_card(far, chat.desk.look()).html)
+
+    (row,) = (line for line in text.splitlines() if line.startswith("liq"))
+    assert row.split() == ["liq", shown, "-"]
+
+
+def test_of_many_refused_pairs_the_best_two_are_read_at_once() -> None:
+    """Six times the same advice is a screen and a half; it opens on a tap."""
+    pairs = [f"❌ pair {number}: pays too little." for number in range(6)]
+    venues = ["✅ Binance: usable", "❌ Lighter: not listed."]
+
+    many = why._body([*venues, "", *pairs])
+    few = why._body([*venues, "", *pairs[:3]])
+    good = why._body([*venues, "", *pairs[:3], "✅ pair 9: nothing refuses it", *pairs])
+
+    assert many.partition("<blockquote expandable>")[0].splitlines() == [
+        *venues,
+        "",
+        *pairs[:2],
+    ]
+    assert visible_text(many).count("pays too little") == 6
+    assert "blockquote" not in few
+    assert good.index("pair 9") < good.index("blockquote")
