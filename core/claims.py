@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import (
     AlreadyHeldError,
+    CannotAddError,
     CannotAdoptError,
     CapError,
     NotYoursError,
@@ -33,8 +34,15 @@ from core.execution.caps import plan_over_caps
 from core.limits import PAUSE_KEY, PERSONS_KEYS, STARTUP_KEY, strictest
 from core.model.commit import Claim
 from core.model.control import GLOBAL_SCOPE, HALT_KEY, Event, TradingState
-from core.model.plan import AdoptPlan, ClosePlan, OpenPlan, PlanState, StoredPlan
-from core.model.trade import Trade, TradeLeg, TradeState, advance_trade
+from core.model.plan import (
+    AddPlan,
+    AdoptPlan,
+    ClosePlan,
+    OpenPlan,
+    PlanState,
+    StoredPlan,
+)
+from core.model.trade import Addition, Trade, TradeLeg, TradeState, advance_trade
 from core.model.units import MessageId, Nonce, PlanId, TradeId
 
 if TYPE_CHECKING:
@@ -90,8 +98,8 @@ class Claims:
     _one_adoption: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     """Two cards may name the same positions: they are looked at one after the other."""
 
-    async def cap_refusal(self, plan: OpenPlan) -> str | None:
-        """Return which cap an entry would break if it were confirmed now."""
+    async def cap_refusal(self, plan: OpenPlan | AddPlan) -> str | None:
+        """Return which cap an entry or addition would break if confirmed now."""
         refusal = await plan_over_caps(self.execution.world, plan)
         return None if refusal is None else refusal.reason
 
@@ -130,8 +138,9 @@ class Claims:
     ) -> Trade | Quote:
         """Use a plan and start its trade.
 
-        An entry that takes more than half of a cap is asked about once more: the plan
-        ends, and the quote that takes its place carries a secret of its own.
+        An entry or addition whose pair takes more than half of a cap is asked about
+        once more: the plan ends, and the quote that takes its place carries a secret of
+        its own.
 
         Raises:
             CoreError: why not; nothing was ordered.
@@ -141,35 +150,37 @@ class Claims:
         if isinstance(body, AdoptPlan):
             async with self._one_adoption:
                 return await self._adopt(plan, body, person, message_id)
-        if isinstance(body, OpenPlan):
-            await self.check_scopes(
-                person, body.first.instrument, body.second.instrument
-            )
-            again = await self._asked_again(plan, body, person)
-            if again is not None:
-                return again
-            trade = self._new_trade(plan, body, message_id)
-        else:
+        if isinstance(body, ClosePlan):
             trade = await self._closing(plan, body, message_id)
-        await self._claim(self._claim_of(plan, trade, person, message_id))
-        if isinstance(body, OpenPlan):
-            self.execution.start_open(trade)
-        else:
+            await self._claim(self._claim_of(plan, trade, person, message_id))
             self.execution.start_close(trade)
+            return trade
+        part = body.part if isinstance(body, AddPlan) else body
+        await self.check_scopes(person, part.first.instrument, part.second.instrument)
+        again = await self._asked_again(plan, body, person)
+        if again is not None:
+            return again
+        if isinstance(body, AddPlan):
+            trade = await self._adding(plan, body, message_id)
+        else:
+            trade = self._new_trade(plan, body, message_id)
+        await self._claim(self._claim_of(plan, trade, person, message_id))
+        self.execution.start_open(trade)
         return trade
 
     async def _asked_again(
-        self, plan: StoredPlan, body: OpenPlan, person: Person
+        self, plan: StoredPlan, body: OpenPlan | AddPlan, person: Person
     ) -> Quote | None:
-        """Return a second quote for a large entry that was asked about once only."""
-        worth = max(body.first.notional_usd, body.second.notional_usd)
-        cap = self.execution.world.limits.caps.half_taken(worth)
-        if cap is None or body.above_half_of_usd is not None:
+        """Return a second quote for a large pair that was asked about once only."""
+        part = body.part if isinstance(body, AddPlan) else body
+        cap = self.execution.world.limits.caps.half_taken(body.notional_usd)
+        if cap is None or part.above_half_of_usd is not None:
             return None
         if not await self.plans.end(plan.plan_id, PlanState.VOID):
             raise PlanUsedError(plan.trade_id)
-        left = plan.expires_at - self.clock.now()
-        return await self.draft(replace(body, above_half_of_usd=cap), person, left)
+        part = replace(part, above_half_of_usd=cap)
+        asked = replace(body, part=part) if isinstance(body, AddPlan) else part
+        return await self.draft(asked, person, plan.expires_at - self.clock.now())
 
     async def _adopt(
         self, plan: StoredPlan, body: AdoptPlan, person: Person, message_id: MessageId
@@ -286,6 +297,44 @@ class Claims:
             version=1,
         )
 
+    async def _adding(
+        self, plan: StoredPlan, body: AddPlan, message_id: MessageId
+    ) -> Trade:
+        """Return the open pair with what is to be added, its checks to come.
+
+        Raises:
+            UnknownTradeError: there is none.
+            TradeBusyError: it is not at rest, or needs a person.
+            CannotAddError: it does not hold any more what the card said.
+        """
+        docket = await self.execution.world.docket(body.trade_id)
+        if docket is None:
+            raise UnknownTradeError(body.trade_id)
+        trade = docket.trade
+        is_busy = docket.unresolved or self.execution.is_busy(trade.trade_id)
+        if trade.state is not TradeState.OPEN or trade.needs_attention or is_busy:
+            raise TradeBusyError(trade.trade_id, trade.state.value)
+        if body.held != (docket.booked(1), docket.booked(2)):
+            why = "what it holds has changed since the card"
+            raise CannotAddError(trade.base, why)
+        part = body.part
+        adding = Addition(
+            plan_id=plan.plan_id,
+            quantity_base=min(part.first.quantity_base, part.second.quantity_base),
+            spread_per_hour=part.spread_per_hour,
+            bounds=part.bounds,
+            at=self.clock.now(),
+            orders_before=len(docket.intents),
+        )
+        return replace(
+            advance_trade(trade, "T35"),
+            first=replace(trade.first, taker_fee=part.first.taker_fee),
+            second=replace(trade.second, taker_fee=part.second.taker_fee),
+            adding=adding,
+            chat_id=plan.chat_id,
+            message_id=message_id,
+        )
+
     async def _closing(
         self, plan: StoredPlan, body: ClosePlan, message_id: MessageId
     ) -> Trade:
@@ -326,6 +375,7 @@ _VERBS: Mapping[type[PlanBody], str] = {
     OpenPlan: "open",
     ClosePlan: "close",
     AdoptPlan: "adopt",
+    AddPlan: "add",
 }
 
 

@@ -485,6 +485,22 @@ class Engine:
         person = Person(user_id, chat_id)
         return await self._parts.quotes.close(trade_id, person=person, share=share)
 
+    async def quote_add(
+        self,
+        trade_id: TradeId,
+        *,
+        size_usd: Decimal | None = None,
+        user_id: UserId,
+        chat_id: ChatId,
+    ) -> Quote:
+        """Price a part to be added to an open pair and store it as a draft plan.
+
+        Raises:
+            CoreError: why it cannot be offered; nothing was ordered.
+        """
+        person = Person(user_id, chat_id)
+        return await self._parts.quotes.add(trade_id, size_usd=size_usd, person=person)
+
     async def quote_adopt(
         self,
         venue_id: VenueId,
@@ -515,7 +531,7 @@ class Engine:
     ) -> Trade | Quote:
         """Claim a plan, start its trade as a supervised task, and return the trade.
 
-        A quote comes back for an entry so large that it is asked about again. A pair
+        A quote comes back for a pair so large that it is asked about again. A pair
         that is adopted is open at once, and nothing is started.
 
         Raises:

@@ -195,6 +195,14 @@ class CannotAdoptError(CoreError):
         self.token, self.why = token, why
 
 
+class CannotAddError(CoreError):
+    """Nothing can be added to an open pair now."""
+
+    def __init__(self, token: str, why: str) -> None:
+        super().__init__(f"Nothing can be added to {token}: {why}.")
+        self.token, self.why = token, why
+
+
 class AlreadyHeldError(CoreError):
     """A venue already holds a position in this token (ours or foreign)."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from core.economics import blended_net_usd
 from core.errors import (
     AlreadyHeldError,
+    CannotAddError,
     CapError,
     CoolingDownError,
     CoreError,
@@ -33,7 +34,7 @@ from core.errors import (
 )
 from core.liquidity import PairBooks
 from core.model.opportunity import Opportunity
-from core.model.plan import WHOLE
+from core.model.plan import WHOLE, AddPlan
 from core.model.trade import TradeState
 from core.opportunities import chosen_pair, net_refusal
 from core.planning import (
@@ -41,6 +42,7 @@ from core.planning import (
     Tariff,
     build_close_plan,
     build_open_plan,
+    distances_after,
     margin_needed,
 )
 
@@ -138,12 +140,17 @@ class Quotes:
     ) -> Quote:
         """Price an entry of one token and store it as a draft.
 
+        A pair that is open already, on these very venues, is offered to grow instead.
+
         Raises:
             CoreError: why it cannot be offered.
         """
         row = self._row(base)
         self._check_size(size_usd)
         pair = self._ranked(base) if venues is None else self._named(row, venues)
+        held = await self._held(pair)
+        if held is not None:
+            return await self.add(held, size_usd=size_usd, person=person)
         await self._check_entry(pair, person)
         body = await self._price_open(pair, size_usd)
         return await self._draft_open(pair, body, person)
@@ -269,6 +276,63 @@ class Quotes:
         )
         return await self._parts.claims.draft(body, person, CLOSE_TTL)
 
+    async def add(
+        self, trade_id: TradeId, *, size_usd: Decimal | None, person: Person
+    ) -> Quote:
+        """Price a part to be added to an open pair and store it as a draft.
+
+        It passes the same checks as an entry, and the caps count the sum.
+
+        Raises:
+            CoreError: unknown or busy trade, or why an entry could not be offered.
+        """
+        trade = await self._parts.trades.trade(trade_id)
+        if trade is None:
+            raise UnknownTradeError(trade_id)
+        if trade.state is not TradeState.OPEN or trade.needs_attention:
+            raise TradeBusyError(trade.trade_id, trade.state.value)
+        self._check_size(size_usd)
+        venues = trade.long.instrument.venue_id, trade.short.instrument.venue_id
+        pair = self._named(self._row(trade.base), venues)
+        _check_contracts(trade, pair)
+        await self._check_gates(pair, person)
+        body = await self._price_addition(trade, pair, size_usd)
+        quote = await self._parts.claims.draft(body, person, self._parts.quoting.ttl)
+        return replace(quote, past=self._parts.past(pair.long, pair.short))
+
+    async def _held(self, pair: Opportunity) -> TradeId | None:
+        """Return our open pair of the same contracts on the same sides, if any."""
+        for trade in await self._parts.trades.trades_in_progress():
+            sides = (trade.long, pair.long), (trade.short, pair.short)
+            is_same = all(
+                leg.instrument.same_contract(side.instrument) for leg, side in sides
+            )
+            if is_same and trade.state is TradeState.OPEN:
+                return trade.trade_id
+        return None
+
+    async def _price_addition(
+        self, trade: Trade, pair: Opportunity, size_usd: Decimal | None
+    ) -> AddPlan:
+        long, short = pair.long.instrument, pair.short.instrument
+        books, balances, fills, _ = await asyncio.gather(
+            self._pair_books(long, short),
+            self._balances((long.venue_id, short.venue_id)),
+            self._parts.trades.fills_of(trade.trade_id),
+            self._parts.fees.learn((long, short)),
+        )
+        part = self._plan(pair, books, balances, size_usd, grows=trade)
+        body = AddPlan(
+            trade_id=trade.trade_id,
+            part=part,
+            held=(trade.first.held_base, trade.second.held_base),
+            distances=distances_after(trade, part, pair, fills),
+        )
+        refusal = await self._parts.claims.cap_refusal(body)
+        if refusal is not None:
+            raise CapError(refusal)
+        return body
+
     def _row(self, base: Base) -> TokenRow:
         current = self._parts.scanner.availability.current
         row = None if current is None else current.rows.get(base)
@@ -311,23 +375,25 @@ class Quotes:
     async def _check_entry(self, pair: Opportunity, person: Person) -> None:
         """Refuse what could never be confirmed, before a card offers it."""
         await self._parts.claims.check_scopes(person)
-        first, second = sorted(
-            each.instrument.venue_id for each in (pair.long, pair.short)
-        )
+        venues = _venues_of(pair)
         # a trade in trouble halts its own contracts: its card says more than the halt
         for trade in await self._parts.trades.trades_in_progress():
             if trade.base == pair.base:
-                _refuse_if_held(trade, {first, second})
+                _refuse_if_held(trade, set(venues))
+        await self._check_gates(pair, person)
+        await self._check_room()
+
+    async def _check_gates(self, pair: Opportunity, person: Person) -> None:
+        """Refuse what may not grow now, whether it is held already or not."""
         long, short = pair.long.instrument, pair.short.instrument
         await self._parts.claims.check_scopes(person, long, short)
         await self._parts.scanner.first_proofs()
         doubt = self._parts.scanner.entry_doubt(long, short)
         if doubt is not None:
             raise NoPairError(pair.base, doubt)
-        cooling = await self._parts.limits.cooldown(pair.base, (first, second))
+        cooling = await self._parts.limits.cooldown(pair.base, _venues_of(pair))
         if cooling is not None and self._parts.clock.now() < cooling.until:
             raise CoolingDownError(pair.base, cooling.until)
-        await self._check_room()
 
     async def _check_room(self) -> None:
         """Refuse one pair more than the host allows."""
@@ -360,7 +426,9 @@ class Quotes:
         books: PairBooks,
         balances: Mapping[VenueId, Balance],
         size_usd: Decimal | None,
+        grows: Trade | None = None,
     ) -> OpenPlan:
+        """Price an entry, or a part that grows an open pair by that pair's terms."""
         long, short = pair.long.instrument, pair.short.instrument
         quoting = self._parts.quoting
         body = build_open_plan(
@@ -372,9 +440,10 @@ class Quotes:
                 entry=self._parts.clock.now(),
                 hold=quoting.hold,
                 size_usd=size_usd or quoting.size_usd,
-                leverage=quoting.leverage,
+                leverage=quoting.leverage if grows is None else grows.leverage,
                 others=OTHER_HOLDS,
             ),
+            first=None if grows is None else grows.first.side,
         )
         usdt = self._parts.scanner.stablecoins.usdt_in_usdc
         body = replace(body, usdt_in_usdc=usdt)
@@ -484,6 +553,27 @@ class Quotes:
         except TimeoutError:
             pass
         return None
+
+
+def _venues_of(pair: Opportunity) -> tuple[VenueId, VenueId]:
+    """Return both venues by name, as cool-downs are keyed."""
+    sides = (pair.long, pair.short)
+    first, second = sorted(each.instrument.venue_id for each in sides)
+    return first, second
+
+
+def _check_contracts(trade: Trade, pair: Opportunity) -> None:
+    """Refuse to add to a contract that is not what the pair was opened with.
+
+    Raises:
+        CannotAddError: it is another one, or its units or lots are others now.
+    """
+    for side, leg in ((pair.long, trade.long), (pair.short, trade.short)):
+        now, then = side.instrument, leg.instrument
+        same = (now.symbol, now.multiplier, now.unit, now.lot_base)
+        if same != (then.symbol, then.multiplier, then.unit, then.lot_base):
+            why = f"{now.venue_id} has changed its contract since; close it instead"
+            raise CannotAddError(trade.base, why)
 
 
 def _refuse_if_held(trade: Trade, venues: set[VenueId]) -> None:

@@ -72,8 +72,7 @@ class StartSummary:
     @property
     def not_started(self) -> int:
         """Return how many entries ended before anything was ordered."""
-        early = {TradeState.CONFIRMED, TradeState.PREFLIGHT}
-        return sum(1 for trade in self.was if trade.state in early)
+        return sum(1 for each in self.was if _is_early(each) and each.adding is None)
 
     def count(self, *, attention: bool) -> int:
         """Return how many trades rest, with or without a person needed."""
@@ -192,8 +191,7 @@ class Reconciler:
         ]
         held = halts[0] if halts else None
         state = TradingState.ACTIVE if held is None else held.state
-        open_ = {TradeState.OPEN}
-        fine = [t for t in summary.was if t.state in open_ and not t.needs_attention]
+        fine = [each for each in summary.was if _is_fine(each)]
         repaired = len(summary.was) - len(fine) - summary.not_started
         more = facts.known(
             fine=str(len(fine)),
@@ -392,6 +390,18 @@ class Reconciler:
             and trade.closed_at >= since
         ]
         return (*await self._world.trades.trades_in_progress(), *ended)
+
+
+def _is_early(trade: Trade) -> bool:
+    """Tell whether nothing was ordered yet for an entry or an addition."""
+    return trade.state in {TradeState.CONFIRMED, TradeState.PREFLIGHT}
+
+
+def _is_fine(trade: Trade) -> bool:
+    """Tell whether a pair was open and level, also one that was about to grow."""
+    is_open = trade.adding is not None and _is_early(trade)
+    is_open = is_open or trade.state is TradeState.OPEN
+    return is_open and not trade.needs_attention
 
 
 def _items(summary: StartSummary) -> list[dict[str, str]]:

@@ -168,7 +168,9 @@ class Journal:
             for fill in claim.fills:
                 put_fill(connection, fill)
         else:
-            _check_owner(trade, trade.close_plan_id, row["plan_id"])
+            adding = trade.adding
+            named = trade.close_plan_id if adding is None else adding.plan_id
+            _check_owner(trade, named, row["plan_id"])
             if not move_trade(connection, trade):
                 raise _NothingKeptError
         put_event(connection, claim.event)

@@ -43,17 +43,19 @@ INSERT INTO trade (
     trade_id, plan_id, base, legs, quantity_base, leverage, spread_per_hour, bounds,
     opened_by, chat_id, message_id, created_at_ms, state, version, needs_attention,
     attention, leg1_filled_at_ms, opened_at_ms, closed_at_ms, close_plan_id,
-    close_target_base, close_rounds, steps, series_at_ms, outcome
+    close_target_base, close_rounds, steps, series_at_ms, outcome, adding
 ) VALUES (
     :trade_id, :plan_id, :base, :legs, :quantity_base, :leverage, :spread_per_hour,
     :bounds, :opened_by, :chat_id, :message_id, :created_at_ms, :state, :version,
     :needs_attention, :attention, :leg1_filled_at_ms, :opened_at_ms, :closed_at_ms,
-    :close_plan_id, :close_target_base, :close_rounds, :steps, :series_at_ms, :outcome
+    :close_plan_id, :close_target_base, :close_rounds, :steps, :series_at_ms, :outcome,
+    :adding
 )
 """
 _MOVE_TRADE = """
 UPDATE trade SET
     legs = :legs, quantity_base = :quantity_base, bounds = :bounds,
+    spread_per_hour = :spread_per_hour, adding = :adding,
     chat_id = :chat_id, message_id = :message_id, state = :state, version = :version,
     needs_attention = :needs_attention, attention = :attention,
     leg1_filled_at_ms = :leg1_filled_at_ms, opened_at_ms = :opened_at_ms,

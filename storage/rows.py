@@ -12,6 +12,7 @@ from core.model.control import Cooldown, Event, Halt, TradingState
 from core.model.intent import IntentState, OrderIntent, Purpose
 from core.model.order import Fill, Payment
 from core.model.plan import (
+    AddPlan,
     AdoptPlan,
     Bounds,
     ClosePlan,
@@ -19,7 +20,7 @@ from core.model.plan import (
     PlanState,
     StoredPlan,
 )
-from core.model.trade import Trade, TradeLeg, TradeState
+from core.model.trade import Addition, Trade, TradeLeg, TradeState
 from core.model.units import (
     Base,
     ChatId,
@@ -56,7 +57,9 @@ _LEGS = Json("legs", TypeAdapter(tuple[TradeLeg, TradeLeg], config=STRICT))
 _BOUNDS = Json("bounds", TypeAdapter(tuple[Bounds], config=STRICT))
 _OPEN_PLAN = Json("plan", TypeAdapter(tuple[OpenPlan | AdoptPlan], config=STRICT))
 """Both begin a trade: no text of the one has the other's fields."""
-_CLOSE_PLAN = Json("close plan", TypeAdapter(tuple[ClosePlan], config=STRICT))
+_CLOSE_PLAN = Json("close plan", TypeAdapter(tuple[ClosePlan | AddPlan], config=STRICT))
+"""Both move a trade that is there, as the table's word for it means; see above."""
+_ADDITION = Json("addition", TypeAdapter(tuple[Addition], config=STRICT))
 
 
 # --- confirm cards --------------------------------------------------------------------
@@ -64,7 +67,7 @@ _CLOSE_PLAN = Json("close plan", TypeAdapter(tuple[ClosePlan], config=STRICT))
 
 def plan_values(plan: StoredPlan) -> Values:
     """Return a plan's columns."""
-    if isinstance(plan.body, ClosePlan):
+    if isinstance(plan.body, ClosePlan | AddPlan):
         action, body = "close", _CLOSE_PLAN.dump((plan.body,))
     else:
         action, body = "open", _OPEN_PLAN.dump((plan.body,))
@@ -152,6 +155,7 @@ def trade_values(trade: Trade) -> Values:
         "steps": trade.steps,
         "series_at_ms": maybe_ms(trade.series_at),
         "outcome": trade.outcome,
+        "adding": None if trade.adding is None else _ADDITION.dump((trade.adding,)),
     }
 
 
@@ -161,6 +165,7 @@ def trade_of(row: sqlite3.Row) -> Trade:
     first, second = _LEGS.load(record.text("legs"))
     message_id = record.maybe_whole("message_id")
     close_plan_id = record.maybe_text("close_plan_id")
+    adding = record.maybe_text("adding")
     return Trade(
         trade_id=TradeId(record.text("trade_id")),
         plan_id=PlanId(record.text("plan_id")),
@@ -188,6 +193,7 @@ def trade_of(row: sqlite3.Row) -> Trade:
         steps=record.whole("steps"),
         series_at=record.maybe_moment("series_at_ms"),
         outcome=record.maybe_text("outcome"),
+        adding=None if adding is None else _ADDITION.load(adding)[0],
     )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from bot.cards.alert import alert_card
 from bot.cards.card import Reply
 from core import errors
-from core.model.alert import Alert, AlertLevel
+from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import Event
 from core.model.opportunity import Skip, SkipReason
 from core.model.trade import TradeState
@@ -115,6 +115,9 @@ async def _gallery() -> list[tuple[str, Card]]:
         card = alert_card(chat.desk.look(), alert)
         await chat.show(Reply(card), ANNA, None)
         found.append((f"message: {kind.replace('_', ' ')}", card))
+    for title, card in _additions(chat):
+        await chat.show(Reply(card), ANNA, None)
+        found.append((title, card))
     return found
 
 
@@ -176,10 +179,38 @@ async def _a_pair(chat: Chat) -> list[tuple[str, Card]]:
     found.append(("/pos", listed.card))
     card = await chat.tap(listed, "1 HYPE")
     found.append(("tap: a position", card.card))
+    grown = await chat.tap(card, "➕ Add")  # noqa: RUF001 -- the button's sign
+    found.append(("tap: Add", grown.card))
+    await chat.tap(grown, "Cancel")
     card = await chat.tap(card, "Close HYPE…")
     found.append(("tap: Close", card.card))
     await chat.clock.advance(timedelta(minutes=3))
     found.append(("a tap three minutes later", (await chat.tap(card, "❗")).card))
+    return found
+
+
+def _additions(chat: Chat) -> list[tuple[str, Card]]:
+    """Show how an addition ends well, and how it ends as before."""
+    opened, not_opened = AlertKind.OPENED, AlertKind.NOT_OPENED
+    grew = {**ALERT_FACTS[opened], "quantity": "4", "held": "16.1"}
+    why = "extended did not fill its leg, so the other one went back"
+    back = {
+        **ALERT_FACTS[not_opened],
+        "reason": why,
+        "was_ordered": "yes",
+        "cost_usd": "0.24",
+        "stays": "12.1",
+    }
+    for key in ("bound", "was", "now"):
+        del back[key]
+    found = []
+    for title, kind, facts in (
+        ("message: an addition", opened, grew),
+        ("message: an addition taken back", not_opened, back),
+    ):
+        told = {key: text.replace(UGLY, _TIMEOUT) for key, text in facts.items()}
+        alert = Alert(kind, AlertLevel.TRADE, kind, told, START)
+        found.append((title, alert_card(chat.desk.look(), alert)))
     return found
 
 

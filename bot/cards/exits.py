@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Facts = Mapping[str, str]
     Parts = tuple[str, tuple[tuple[Button, ...], ...], list[ShownRow]]
 
-AFTER_PAYMENT, STOP, OFF, HALF = "pay", "stop", "off", "half"
+AFTER_PAYMENT, STOP, OFF, HALF, ADD = "pay", "stop", "off", "half", "add"
 SHARES = (Decimal(0), Decimal("0.25"), Decimal("0.5"), Decimal("0.75"))
 """Levels offered for one pair, as parts of its spread at entry."""
 

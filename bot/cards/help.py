@@ -22,6 +22,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "open": "quote an entry: /open TOKEN USD",
     "pos": "open pairs, or one pair",
     "pnl": "what it earned: today, 7d, 30d or all",
+    "add": "quote more of an open pair: /add HYPE 200",
     "close": "quote a close",
     "alerts": "what is pushed, from which spread",
     "settings": "sizes, filters, caps, messages, time zone",

@@ -44,10 +44,10 @@ def bad_count(look: Look, most: int) -> Card:
     return hint_card(first, look, "For example: /log 100")
 
 
-def bad_amount(look: Look, word: str) -> Card:
+def bad_amount(look: Look, word: str, example: str = "/open HYPE 500") -> Card:
     """Return what is said to a size that is none."""
     first = f"“{_short(word)}” is not an amount in dollars per leg."
-    return hint_card(first, look, "For example: /open HYPE 500")
+    return hint_card(first, look, f"For example: {example}")
 
 
 def bad_alert(look: Look, typed: str) -> Card:

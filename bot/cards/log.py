@@ -105,8 +105,9 @@ Found = re.Match[str]
 def _trade(found: Found, detail: str, look: Look) -> str:
     steps, _, rest = detail.partition(", ")
     old, _, new = steps.partition(" -> ")
+    grows = rest.startswith("adding")
     try:
-        state = state_words(new)
+        state = state_words(new, grows=grows)
     except ValueError:
         return _with_detail(f"pair {found[1]}", detail, look)
     # a step that stays where it was is told by its order, or is a note
@@ -158,6 +159,7 @@ def _claimed(found: Found, detail: str, _look: Look) -> str:
         "open": "entry into",
         "close": "close of",
         "adopt": "adoption of",
+        "add": "addition to",
     }
     how = "confirmed the" if found[1] == "confirmed" else "standing word: "
     said = f"{how} {verbs[found[2]]} {given.get('base', '?')}".replace("  ", " ")
@@ -193,7 +195,7 @@ _WORDS: tuple[tuple[re.Pattern[str], Callable[[Found, str, Look], str]], ...] = 
     (re.compile(r"halt (\S+)(?: (reducing|halted))?"), _halt),
     (re.compile(r"lift (\S+)"), _lift),
     (re.compile(r"keys (\S+)"), _keys),
-    (re.compile(r"(confirmed|standing word to) (open|close|adopt)"), _claimed),
+    (re.compile(r"(confirmed|standing word to) (open|close|adopt|add)"), _claimed),
     (re.compile(r"(asked for|took back) an exit"), _wish),
     (re.compile(r"(muted|unmuted)"), _mute),
     (re.compile(r"entries[ _](on|off)"), _entries),

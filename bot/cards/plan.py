@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bot.callbacks import Tap, Verb
 from bot.cards import net, numbers
@@ -14,7 +14,7 @@ from bot.cards.history import past_line
 from bot.cards.layout import lines, rows_of, text
 from bot.cards.legs import leg_table, unit_words
 from bot.cards.proof import gap_text
-from core.model.plan import AdoptPlan, OpenPlan
+from core.model.plan import AddPlan, AdoptPlan, ClosePlan, OpenPlan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from bot.cards.look import Look
     from bot.cards.shown import QuoteRequest
     from core.model.history import SpreadStats
-    from core.model.plan import ClosePlan, PlanBody, PlanLeg
+    from core.model.plan import PlanBody, PlanLeg
     from core.model.units import Nonce, PlanId
 
 MAX_NAMED = 3
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +58,21 @@ def plan_card(offer: Offer, look: Look) -> Card:
     if isinstance(body, AdoptPlan):
         keys = offer.plan_id, offer.nonce
         return adopt_card(body, keys, offer.expires_at, look)
-    if isinstance(body, OpenPlan):
-        html, confirm = _open_text(offer, body, look), _open_button(body)
-    else:
-        html = _close_text(offer, body, look)
-        confirm = "❗ Close part" if body.remaining_base else "❗ Close both"
-    style = Style.SUCCESS if isinstance(body, OpenPlan) else Style.DANGER
-    yes = Button(confirm, Tap(Verb.CONFIRM, offer.nonce), style)
     cancel = Button("✖ Cancel", Tap(Verb.CANCEL, offer.nonce))
-    more = (
-        _size_buttons(offer, look)
-        if isinstance(body, OpenPlan)
-        else _part_buttons(body, look)
-    )
-    rows = rows_of([yes, cancel], more, [look.button("🔄 New quote", Verb.REQUOTE)])
-    if isinstance(body, OpenPlan) and body.above_half_of_usd is not None:
-        # a hasty second tap where the first button was must not open it
-        rows = rows_of([cancel], [yes])
+    confirm = Tap(Verb.CONFIRM, offer.nonce)
+    again = [look.button("🔄 New quote", Verb.REQUOTE)]
+    if isinstance(body, ClosePlan):
+        html = _close_text(offer, body, look)
+        said = "❗ Close part" if body.remaining_base else "❗ Close both"
+        yes = Button(said, confirm, Style.DANGER)
+        rows = rows_of([yes, cancel], _part_buttons(body, look), again)
+    else:
+        html = _open_text(offer, body, look)
+        yes = Button(_open_button(body), confirm, Style.SUCCESS)
+        rows = rows_of([yes, cancel], _size_buttons(offer, body, look), again)
+        if _part(body).above_half_of_usd is not None:
+            # a hasty second tap where the first button was must not open it
+            rows = rows_of([cancel], [yes])
     return Card(
         html=html,
         kind="plan",
@@ -89,19 +88,28 @@ def plan_card(offer: Offer, look: Look) -> Card:
     )
 
 
-def _large(body: OpenPlan) -> str:
-    cap = body.above_half_of_usd
+def _part(body: OpenPlan | AddPlan) -> OpenPlan:
+    """Return what is to be ordered: an entry, or what is added to a pair."""
+    return body.part if isinstance(body, AddPlan) else body
+
+
+def _large(body: OpenPlan | AddPlan) -> str:
+    cap = _part(body).above_half_of_usd
     if cap is None:
         return ""
+    said = "The pair would be" if isinstance(body, AddPlan) else "That is"
     return (
-        f"⚠️ That is more than half of the cap of {numbers.whole_usd(cap)}."
+        f"⚠️ {said} more than half of the cap of {numbers.whole_usd(cap)}."
         " Nothing was ordered yet: confirm once more."
     )
 
 
-def _open_button(body: OpenPlan) -> str:
-    word = "✅ Open" if body.above_half_of_usd is None else "❗ Yes,"
-    return f"{word} {numbers.whole_usd(body.size_usd)} × 2"  # noqa: RUF001 -- two legs, people read it as times
+def _open_button(body: OpenPlan | AddPlan) -> str:
+    part = _part(body)
+    word = "✅ Add" if isinstance(body, AddPlan) else "✅ Open"
+    if part.above_half_of_usd is not None:
+        word = "❗ Yes,"
+    return f"{word} {numbers.whole_usd(part.size_usd)} × 2"  # noqa: RUF001 -- two legs, people read it as times
 
 
 def _part_buttons(body: ClosePlan, look: Look) -> Sequence[Button]:
@@ -111,9 +119,10 @@ def _part_buttons(body: ClosePlan, look: Look) -> Sequence[Button]:
     return [look.button("Close half", Verb.EXIT, HALF)]
 
 
-def _size_buttons(offer: Offer, look: Look) -> Sequence[Button]:
-    body = offer.body
-    chosen = body.size_usd if isinstance(body, OpenPlan) else None
+def _size_buttons(
+    offer: Offer, body: OpenPlan | AddPlan, look: Look
+) -> Sequence[Button]:
+    chosen = _part(body).size_usd
     return [
         look.button(
             numbers.whole_usd(size) + (" •" if size == chosen else ""),
@@ -127,13 +136,17 @@ def _size_buttons(offer: Offer, look: Look) -> Sequence[Button]:
 # --- opening --------------------------------------------------------------------------
 
 
-def _open_text(offer: Offer, body: OpenPlan, look: Look) -> str:
+def _open_text(offer: Offer, given: OpenPlan | AddPlan, look: Look) -> str:
+    body = _part(given)
     size = numbers.whole_usd(body.size_usd)
+    head = f"⚡ Open {text(body.base)}? {size} per leg · {look.badge}"
+    if isinstance(given, AddPlan):
+        head = f"➕ Add to {text(body.base)}? {size} per leg · {look.badge}"  # noqa: RUF001 -- the button's sign
     return lines(
-        f"⚡ Open {text(body.base)}? {size} per leg · {look.badge}",
-        _large(body),
+        head,
+        _large(given),
         text(offer.note),
-        _open_legs(body, look),
+        _open_legs(given, look),
         f"⚠️ Pays only gross: {look.reason(body.refusal)}" if body.refusal else "",
         net.result_lines(body.estimate),
         _funding(body, look),
@@ -148,12 +161,13 @@ def _open_text(offer: Offer, body: OpenPlan, look: Look) -> str:
     )
 
 
-def _open_legs(body: OpenPlan, look: Look) -> str:
+def _open_legs(given: OpenPlan | AddPlan, look: Look) -> str:
+    body = _part(given)
     long, short = body.long, body.short
     return leg_table(
         [
             ("leg", f"long {_code(long, look)}", f"short {_code(short, look)}"),
-            ("qty", _quantity(long), _quantity(short)),
+            *_quantities(given),
             ("price", _price(long), _price(short)),
             (
                 "value",
@@ -163,11 +177,35 @@ def _open_legs(body: OpenPlan, look: Look) -> str:
             ("leverage", _leverage(body), _leverage(body)),
             (look.per, _rate(long, look), _rate(short, look)),
             ("pays in", _due_each(long, look), _due_each(short, look)),
-            ("liq", *_distances(body)),
+            ("liq", *_distances(given)),
             ("free then", _free_then(long, body), _free_then(short, body)),
             ("data age", _ages(long, look), _ages(short, look)),
         ]
     )
+
+
+def _quantities(given: OpenPlan | AddPlan) -> list[tuple[str, str, str]]:
+    """Return what is ordered; of a pair that grows, also what it holds then."""
+    body = _part(given)
+    ordered = _quantity(body.long), _quantity(body.short)
+    if isinstance(given, OpenPlan):
+        return [("qty", *ordered)]
+    long, short = _long_first(given, given.held)
+    return [
+        ("held", _listed(body.long, long), _listed(body.short, short)),
+        ("added", *ordered),
+        (
+            "then",
+            _listed(body.long, long + body.long.quantity_base),
+            _listed(body.short, short + body.short.quantity_base),
+        ),
+    ]
+
+
+def _long_first(body: AddPlan, both: tuple[T, T]) -> tuple[T, T]:
+    """Return what belongs to the legs in the card's order, the long one first."""
+    first, second = both
+    return both if body.part.long is body.part.first else (second, first)
 
 
 def _code(leg: PlanLeg, look: Look) -> str:
@@ -175,7 +213,11 @@ def _code(leg: PlanLeg, look: Look) -> str:
 
 
 def _quantity(leg: PlanLeg) -> str:
-    return numbers.quantity(leg.quantity_base / leg.instrument.multiplier)
+    return _listed(leg, leg.quantity_base)
+
+
+def _listed(leg: PlanLeg, quantity: Decimal) -> str:
+    return numbers.quantity(quantity / leg.instrument.multiplier)
 
 
 def _price(leg: PlanLeg) -> str:
@@ -203,7 +245,10 @@ def _due_each(leg: PlanLeg, look: Look) -> str:
     return f"{_due(leg, look)} /{every}h"
 
 
-def _distances(body: OpenPlan) -> tuple[str, str]:
+def _distances(body: OpenPlan | AddPlan) -> tuple[str, str]:
+    if isinstance(body, AddPlan):
+        long, short = _long_first(body, body.distances)
+        return net.distance_cell(long, 1), net.distance_cell(short, -1)
     found = body.estimate
     if found is None:
         return numbers.UNKNOWN, numbers.UNKNOWN

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.callbacks import Verb
 from bot.cards import foreign, numbers
 from bot.cards.card import Card, Style
-from bot.cards.exits import HALF, wish_buttons, wish_lines
+from bot.cards.exits import ADD, HALF, wish_buttons, wish_lines
 from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
 from bot.cards.legs import leg_table, unit_words
 from bot.cards.repair import STOPPED, accepted_words, repair_buttons
@@ -186,9 +186,22 @@ _STATES = {
 }
 
 
-def state_words(state: str) -> str:
-    """Say where a pair is between confirm and flat."""
-    return _STATES[TradeState(state)]
+_GROWING = {
+    TradeState.CONFIRMED: "growth being checked",
+    TradeState.PREFLIGHT: "growth being checked",
+    TradeState.LEG1: "growing, leg 1",
+    TradeState.LEG2: "growing, leg 2",
+}
+
+
+def state_words(state: str, *, grows: bool = False) -> str:
+    """Say where a pair is between confirm and flat, or on its way to be larger."""
+    known = TradeState(state)
+    return _GROWING.get(known, _STATES[known]) if grows else _STATES[known]
+
+
+def _doing(trade: Trade) -> str:
+    return state_words(trade.state, grows=trade.adding is not None)
 
 
 def position_card(position: Position, look: Look) -> Card:
@@ -236,7 +249,7 @@ def _position_head(position: Position, look: Look) -> str:
         said = ended_words(position, look)
         said = said[:1].lower() + said[1:]
         return f"{text(trade.base)} {said} · {look.badge} · {text(trade.trade_id)}"
-    state = "" if trade.state is TradeState.OPEN else f" · {state_words(trade.state)}"
+    state = "" if trade.state is TradeState.OPEN else f" · {_doing(trade)}"
     total = position.total_usd
     result = (
         "result unknown" if total is None else numbers.usd(total, is_signed=True)
@@ -382,7 +395,9 @@ def _position_buttons(position: Position, look: Look) -> tuple[tuple[Button, ...
     return rows_of(
         *(repair_buttons(look) if trade.needs_attention else ()),
         [close, half] if can_close else [],
-        wish_buttons(position.wishes, look) if can_close else [],
+        [*wish_buttons(position.wishes, look), *_add_button(position, look)]
+        if can_close
+        else [],
         [payments, picture] if trade.opened_at is not None else [],
         [
             look.button("🔄 Refresh", Verb.REFRESH),
@@ -392,12 +407,19 @@ def _position_buttons(position: Position, look: Look) -> tuple[tuple[Button, ...
     )
 
 
+def _add_button(position: Position, look: Look) -> list[Button]:
+    """Offer to grow a pair that is in order."""
+    if position.trade.needs_attention:
+        return []
+    return [look.button("➕ Add…", Verb.EXIT, ADD)]  # noqa: RUF001 -- a sign, not a sum
+
+
 def ended_words(position: Position, look: Look) -> str:
     """Say in a toast what became of a pair that an old list still shows."""
     trade = position.trade
     total = numbers.usd(position.total_usd, is_signed=True)
     if trade.closed_at is None:
-        return f"{trade.base}: {state_words(trade.state)}"
+        return f"{trade.base}: {_doing(trade)}"
     ago = numbers.duration_text(look.now - trade.closed_at)
     return f"Closed {ago} ago: {total}"
 
@@ -406,6 +428,8 @@ def progress_card(trade: Trade, look: Look) -> Card:
     """Return what replaces the confirm card the moment its button has won."""
     is_close = trade.state in {TradeState.CLOSE1, TradeState.CLOSE2}
     word = "closing" if is_close else "opening"
+    if trade.adding is not None:
+        word = "growing"
     body = [
         f"{number} {leg.side.value:<5} {look.code(leg.instrument.venue_id)}  waiting"
         for number, leg in enumerate(trade.legs, 1)

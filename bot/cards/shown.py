@@ -84,7 +84,9 @@ class QuoteRequest:
     """(long, short); None takes the ranked pair."""
     size_usd: Decimal | None = None
     trade_id: TradeId | None = None
-    """The trade to close; None asks for an opening."""
+    """The trade to close or to add to; None asks for an opening."""
+    adds: bool = False
+    """Whether the trade is to grow."""
     seen_per_hour: Decimal | None = None
     """Spread the person saw when he tapped, to say when it moved."""
     share: Decimal = Decimal(1)
@@ -101,6 +103,7 @@ class QuoteRequest:
             "size": None if self.size_usd is None else str(self.size_usd),
             "trade": self.trade_id,
             "share": None if self.share == 1 else str(self.share),
+            "adds": "yes" if self.adds else None,
         }
         return {key: value for key, value in values.items() if value is not None}
 
@@ -117,4 +120,5 @@ def unpack_request(shown: Mapping[str, str]) -> QuoteRequest | None:
         size_usd=Decimal(size) if size else None,
         trade_id=TradeId(trade) if trade else None,
         share=Decimal(shown.get("share", "1")),
+        adds="adds" in shown,
     )

@@ -73,6 +73,8 @@ def _tail(facts: Facts, look: Look) -> str:
 def _progress(facts: Facts, look: Look) -> Sequence[str]:
     stage = facts.get("stage", "")
     doing = _STAGES.get(stage, stage)
+    if "adding" in facts:
+        doing = doing.replace("opening", "growing")
     return (
         f"{base_of(facts)} {text(doing)} · {_tail(facts, look)}",
         _rows(facts, look),
@@ -124,15 +126,25 @@ def _opened(facts: Facts, look: Look) -> Sequence[str]:
     is_less = held is not None and planned is not None and held < planned
     how = "smaller than asked" if is_less else "both legs filled"
     asked = f"{quantity(facts, 'quantity')} of {quantity(facts, 'planned')}"
+    became = "grew" if "held" in facts else "open"
     return (
-        f"✅ {base_of(facts)} open, {how} · {_tail(facts, look)}",
+        f"✅ {base_of(facts)} {became}, {how} · {_tail(facts, look)}",
         f"{asked} {base_of(facts)} on each leg: a book was too thin."
         if is_less
         else "",
+        _grown(facts),
         _outcome_legs(facts, look),
         (f"Fees {cost(facts, 'fees_usd')} · {_gap(facts)} · {_delta(facts)}"),
         _expected(facts, look),
     )
+
+
+def _grown(facts: Facts) -> str:
+    """Say how large a pair is that was open before."""
+    if "held" not in facts:
+        return ""
+    added, now = quantity(facts, "quantity"), quantity(facts, "held")
+    return f"Added {added} {base_of(facts)} to each leg, {now} are open now"
 
 
 def _gap(facts: Facts) -> str:
@@ -194,6 +206,8 @@ def _expected(facts: Facts, look: Look) -> str:
 
 
 def _not_opened(facts: Facts, look: Look) -> Sequence[str]:
+    if "stays" in facts:
+        return _not_added(facts, look)
     until, why = moment(facts, "pause_until"), facts.get("reason", "unknown")
     paid = number(facts, "cost_usd")
     was_ordered = facts.get("was_ordered") == "yes"
@@ -208,6 +222,22 @@ def _not_opened(facts: Facts, look: Look) -> Sequence[str]:
         _broken_bound(facts, look),
         said,
         f"This pair rests until {numbers.moment(until)}." if until else "",
+    )
+
+
+def _not_added(facts: Facts, look: Look) -> Sequence[str]:
+    base, until = base_of(facts), moment(facts, "pause_until")
+    paid, said = number(facts, "cost_usd"), "Nothing was ordered."
+    if facts.get("was_ordered") == "yes":
+        said = f"What one leg had got is undone, cost {numbers.usd(paid)}."
+        said = said if paid != 0 else "Nothing was filled."
+    why = look.reason(facts.get("reason", "unknown"))
+    return (
+        f"Nothing was added to {base}: {why} · {_tail(facts, look)}",
+        _broken_bound(facts, look),
+        said,
+        f"{quantity(facts, 'stays')} {base} on each leg stay open, hedged.",
+        f"This pair grows again after {numbers.moment(until)}." if until else "",
     )
 
 
@@ -331,6 +361,8 @@ def _shown(kind: AlertKind, facts: Facts) -> dict[str, str]:
 
 
 def _same_quote(facts: Facts) -> QuoteRequest:
+    if "stays" in facts:
+        return QuoteRequest(trade_id=TradeId(facts.get("trade", "")), adds=True)
     long, short = facts.get("long_venue"), facts.get("short_venue")
     pair = (VenueId(long), VenueId(short)) if long and short else None
     return QuoteRequest(token=facts.get("base"), venues=pair)
@@ -347,7 +379,8 @@ def _buttons(
     if kind is AlertKind.NOT_OPENED:
         quote = look.button("🔄 New quote", Verb.REQUOTE)
         is_asked = facts.get("new_quote") == "yes" and look.can_trade
-        return rows_of([*([quote] if is_asked else []), top, all_pairs])
+        first = pair if "stays" in facts else top
+        return rows_of([*([quote] if is_asked else []), first, all_pairs])
     if kind is AlertKind.OPENED:
         return rows_of([pair, look.button("🔔 Alerts", Verb.SCREEN, "alerts"), top])
     if kind is AlertKind.STAYS_OPEN and look.can_trade:

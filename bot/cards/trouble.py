@@ -34,6 +34,7 @@ NOT_YOUR_SCREEN = "These buttons belong to another message or person."
 CHANGED = "This card has changed. Look again."
 OPENING = "Opening…"
 CLOSING = "Closing…"
+ADDING = "Adding…"
 CANCELLED = "Cancelled"
 ASKED_AGAIN = "Large: please confirm once more."
 _NOTHING = "Nothing was ordered."
@@ -271,6 +272,14 @@ def _cannot_adopt(error: errors.CannotAdoptError, look: Look) -> Words:
     )
 
 
+def _cannot_add(error: errors.CannotAddError, look: Look) -> Words:
+    return Words(
+        f"Nothing can be added to {error.token}: {_ended(look.with_titles(error.why))}",
+        f"{_NOTHING} The pair stays as it is.",
+        helps=("quote", "pos"),
+    )
+
+
 def _storage(error: errors.StorageError, look: Look) -> Words:
     del look
     return Words(
@@ -311,6 +320,7 @@ REFUSALS: Mapping[type[errors.CoreError], Callable[..., Words]] = {
     errors.CoolingDownError: _cooling,
     errors.AlreadyHeldError: _held,
     errors.CannotAdoptError: _cannot_adopt,
+    errors.CannotAddError: _cannot_add,
     errors.CapError: _cap,
     errors.PlanExpiredError: _expired,
     errors.PlanUsedError: _used,

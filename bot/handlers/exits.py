@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.cards import exits, numbers, trouble
 from bot.cards.card import Reply
+from bot.cards.shown import QuoteRequest
 from bot.handlers.positions import show_position
 from bot.handlers.screens import OldScreenError, is_event, number_of, screen_behind
-from bot.handlers.trade import half
+from bot.handlers.trade import half, quote
 from core.model.units import TradeId
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ async def change(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) ->
     is_new = is_event(screen)
     if tap.arg == exits.HALF:
         return await half(desk, caller, tap, message_id)
+    if tap.arg == exits.ADD:
+        request = QuoteRequest(trade_id=trade_id, adds=True)
+        return replace(await quote(desk, caller, request), is_new=True)
     if tap.arg == exits.AFTER_PAYMENT:
         return await _after_payment(desk, caller, trade_id, is_new=is_new)
     if tap.arg == exits.STOP:

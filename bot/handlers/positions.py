@@ -1,4 +1,4 @@
-"""Answer /pos and /close and the buttons on positions."""
+"""Answer /pos, /add and /close and the buttons on positions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.handlers.screens import (
     row_of,
     screen_behind,
 )
-from bot.handlers.trade import quote
+from bot.handlers.trade import dollars, quote
 from core.errors import UnknownTradeError
 from core.model.plan import WHOLE
 from core.model.units import TradeId
@@ -68,11 +68,37 @@ async def close(
         if found.trade.state.is_terminal:
             return Reply(position.position_card(found, desk.look(caller)))
         return await quote(desk, caller, QuoteRequest(trade_id=trade_id, share=share))
-    portfolio = await desk.engine.portfolio()
-    if len(portfolio.positions) == 1:
-        only = portfolio.positions[0].trade.trade_id
+    only = await _only(desk)
+    if only is not None:
         return await quote(desk, caller, QuoteRequest(trade_id=only))
     return Reply(await show_positions(desk, caller, {"closing": "yes"}))
+
+
+async def add(
+    desk: Desk, caller: Caller, words: tuple[str, ...], message_id: MessageId
+) -> Reply:
+    """Quote a part to be added to a pair; without words to the only one."""
+    del message_id
+    if len(words) > 2:  # noqa: PLR2004 - pair and dollars
+        look = desk.look(caller)
+        return Reply(hints.too_many_words(look, "/add", "/add HYPE 200"))
+    size_usd = dollars(words[1]) if len(words) == 2 else None  # noqa: PLR2004 - pair and dollars
+    if len(words) == 2 and size_usd is None:  # noqa: PLR2004 - pair and dollars
+        return Reply(hints.bad_amount(desk.look(caller), words[1], "/add HYPE 200"))
+    trade_id = await _trade_named(desk, words[0]) if words else await _only(desk)
+    if trade_id is None:
+        return Reply(await show_positions(desk, caller, {}))
+    found = await desk.engine.position(trade_id)
+    if found.trade.state.is_terminal:
+        return Reply(position.position_card(found, desk.look(caller)))
+    request = QuoteRequest(trade_id=trade_id, adds=True, size_usd=size_usd)
+    return await quote(desk, caller, request)
+
+
+async def _only(desk: Desk) -> TradeId | None:
+    """Return the one open pair, None with none or several."""
+    trades = [each.trade for each in (await desk.engine.portfolio()).positions]
+    return trades[0].trade_id if len(trades) == 1 else None
 
 
 def share_of(word: str) -> Decimal | None:

@@ -281,6 +281,7 @@ COMMANDS: Mapping[str, CommandRoute] = {
     "open": _route("open", trade.open_pair, is_state_changing=True),
     "pos": _route("pos", positions.positions),
     "pnl": _route("pnl", pnl.typed),
+    "add": _route("add", positions.add, is_state_changing=True),
     "close": _route("close", positions.close, is_state_changing=True),
     "alerts": _route("alerts", preferences.alerts, is_state_changing=True),
     "settings": _route("settings", settings.show, is_state_changing=True),

@@ -22,7 +22,7 @@ from bot.handlers.scan import left_out_of
 from bot.handlers.screens import is_event, row_of, screen_behind
 from core import errors
 from core.engine import Quote
-from core.model.plan import OpenPlan
+from core.model.plan import AddPlan, OpenPlan
 from core.model.trade import TradeState
 from core.model.units import ChatId, Nonce, PlanId, TradeId
 
@@ -171,6 +171,11 @@ async def _busy(desk: Desk, caller: Caller, error: errors.TradeBusyError) -> Rep
 
 async def _ask(desk: Desk, caller: Caller, request: QuoteRequest) -> Quote:
     engine, user, chat = desk.engine, caller.user_id, caller.chat_id
+    if request.trade_id is not None and request.adds:
+        size = request.size_usd
+        return await engine.quote_add(
+            request.trade_id, size_usd=size, user_id=user, chat_id=chat
+        )
     if request.trade_id is not None:
         return await engine.quote_close(
             request.trade_id, share=request.share, user_id=user, chat_id=chat
@@ -197,6 +202,9 @@ def _offer(desk: Desk, found: Quote, request: QuoteRequest, look: Look) -> plan.
         request = QuoteRequest(
             token=body.base, venues=(long, short), size_usd=body.size_usd
         )
+    elif isinstance(body, AddPlan):
+        size = body.part.size_usd
+        request = QuoteRequest(size_usd=size, trade_id=body.trade_id, adds=True)
     return plan.Offer(
         plan_id=found.plan_id,
         nonce=found.nonce,
@@ -235,6 +243,8 @@ async def confirm(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -
         return Reply(card, toast=foreign.ADOPTED)
     is_close = trade.state is TradeState.CLOSE1
     toast = trouble.CLOSING if is_close else trouble.OPENING
+    if trade.adding is not None:
+        toast = trouble.ADDING
     return Reply(position.progress_card(trade, desk.look(caller)), toast=toast)
 
 

@@ -26,7 +26,8 @@ class LegResult:
 
     holding: Holding
     entry_price: Decimal | None
-    """Average of the executions that opened the leg; None without any."""
+    """Average of what is held, or of all that opened a leg that is flat; None without
+    any execution."""
     fees_usd: Decimal
     funding_usd: Decimal
     is_explained: bool
@@ -65,7 +66,8 @@ def leg_result(
     )
     return LegResult(
         holding=holding,
-        entry_price=_entry_price(leg, own),
+        # of what is left: a part closed before more was added is not in it any more
+        entry_price=holding.entry_price or _entry_price(leg, own),
         fees_usd=fees,
         funding_usd=received,
         is_explained=holding.quantity_base == leg.side.sign * leg.held_base,

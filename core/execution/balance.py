@@ -107,7 +107,7 @@ async def balance(world: World, live: LivePositions, docket: Docket) -> timedelt
     if not any(is_zero) and is_level(trade, held, may_add=True):
         await endings.opened(world, docket)
         return GO
-    topup = None if is_zero[0] else await _topup(world, docket)
+    topup = None if is_zero[0] else await topup_of(world, docket)
     if isinstance(topup, timedelta):
         return topup
     if topup is not None:
@@ -145,18 +145,21 @@ def _given_up(docket: Docket) -> Refused:
 # --- top-up ---------------------------------------------------------------------------
 
 
-async def _topup(world: World, docket: Docket) -> Draft | timedelta | None:
+async def topup_of(world: World, docket: Docket) -> Draft | timedelta | None:
     """Return the order that fills up the second leg, None if none is allowed.
 
     A duration asks to wait: the venue said it is too busy.
     """
     trade, now = docket.trade, world.clock.now()
-    missing = docket.booked(1) - docket.booked(2)
-    latest = last_of(docket.of(2, Purpose.ENTRY, Purpose.TOPUP))
+    missing = min(
+        docket.added(1) - docket.added(2), docket.booked(1) - docket.booked(2)
+    )
+    latest = last_of(docket.part.of(2, Purpose.ENTRY, Purpose.TOPUP))
     known_at = trade.leg1_filled_at
     if missing <= 0 or latest is None or known_at is None:
         return None
-    if len(docket.of(2, Purpose.TOPUP)) >= MAX_TOPUPS or not _may_repeat(latest):
+    topups = docket.part.of(2, Purpose.TOPUP)
+    if len(topups) >= MAX_TOPUPS or not _may_repeat(latest):
         return None
     if now - known_at >= TOPUP_WITHIN:
         return None
@@ -190,7 +193,7 @@ async def _priced_topup(world: World, docket: Docket, missing: Decimal) -> Draft
         return None
     is_first_long = trade.first.side is LegSide.LONG
     books = PairBooks(first, second) if is_first_long else PairBooks(second, first)
-    total = trade.second.instrument.floor_quantity(docket.booked(1))
+    total = trade.second.instrument.floor_quantity(docket.added(1))
     if cost_broken(docket, books, total, extra=TOPUP_EXTRA) is not None:
         return None
     order = entry_order(
@@ -198,7 +201,7 @@ async def _priced_topup(world: World, docket: Docket, missing: Decimal) -> Draft
         books,
         Slot(2, Purpose.TOPUP),
         quantity=trade.second.instrument.floor_quantity(missing),
-        slip=trade.bounds.max_slip_second,
+        slip=trade.entry_bounds.max_slip_second,
     )
     return order if isinstance(order, Draft) else None
 

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING
 
 from core.execution.sizing import ZERO, entry_price
 from core.limits import Refusal
+from core.model.intent import Purpose
+from core.model.plan import AddPlan
 from core.model.trade import TradeState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
     from decimal import Decimal
 
+    from core.execution.sizing import Docket
     from core.execution.world import World
     from core.model.plan import OpenPlan
     from core.model.trade import Trade
@@ -50,31 +54,45 @@ class Worth:
 
 
 async def trade_over_caps(
-    world: World, trade: Trade, price: Decimal, others: Iterable[Trade]
+    world: World, docket: Docket, price: Decimal, others: Iterable[Trade]
 ) -> Refusal | None:
-    """Return which cap a confirmed entry would break, None if it fits.
+    """Return which cap a confirmed entry or addition would break, None if it fits.
 
     Args:
         world: the ports.
-        trade: the entry.
+        docket: the entry, or the pair with what it holds already.
         price: what a base unit may cost at most.
         others: every other trade that is not ended.
     """
-    notional = trade.quantity_base * price
+    trade = docket.trade
+    one, two = ((docket.booked(n) + trade.wanted_base) * price for n in (1, 2))
     first, second = (leg.instrument.venue_id for leg in trade.legs)
-    new = Worth(trade.base, (first, second), (notional, notional))
-    return await over_caps(world, new, others, itself=trade.trade_id)
+    new = Worth(trade.base, (first, second), (one, two))
+    itself = trade.trade_id if trade.adding is None else None
+    return await over_caps(world, new, others, itself=itself)
 
 
-async def plan_over_caps(world: World, plan: OpenPlan) -> Refusal | None:
-    """Return which cap an entry would break that is only offered, None if it fits."""
+async def plan_over_caps(world: World, body: OpenPlan | AddPlan) -> Refusal | None:
+    """Return which cap an entry or addition that is only offered would break.
+
+    An addition counts with what its pair holds already. None if it fits.
+    """
+    others = await world.trades.trades_in_progress()
+    if isinstance(body, AddPlan):
+        plan, held = body.part, body.held
+        others = tuple(each for each in others if each.trade_id != body.trade_id)
+    else:
+        plan, held = body, (ZERO, ZERO)
     first, second = plan.first, plan.second
     quantity = max(first.quantity_base, second.quantity_base)
     # as dear as the first order may become, so that what is offered is not refused
     price = first.best_price * (1 + plan.bounds.max_slip_first)
     venues = first.instrument.venue_id, second.instrument.venue_id
-    new = Worth(plan.base, venues, (quantity * price, quantity * price))
-    others = await world.trades.trades_in_progress()
+    one, two = ((each + quantity) * price for each in held)
+    most = world.limits.caps.max_trade_usd
+    if isinstance(body, AddPlan) and body.notional_usd > most:
+        return _above("each leg would be", body.notional_usd, most)
+    new = Worth(plan.base, venues, (one, two))
     return await over_caps(world, new, others, itself=None)
 
 
@@ -87,7 +105,7 @@ async def over_caps(
         return refusal
     held = []
     for other in others:
-        if other.state in _NOT_BEGUN:
+        if other.state in _NOT_BEGUN and other.adding is None:
             continue
         worth = await _worth(world, other)
         if worth is None:
@@ -101,17 +119,28 @@ async def _too_often(world: World, itself: TradeId | None) -> Refusal | None:
     most = world.limits.caps.max_entries_per_hour
     if most is None:
         return None
-    since = world.clock.now() - _WITHIN
-    entered = [
-        each
-        for each in await world.trades.recent_trades(_RECENT)
-        if each.trade_id != itself
-        and each.created_at > since
-        and each.leg1_filled_at is not None
-    ]
-    if len(entered) < most:
+    since, entered = world.clock.now() - _WITHIN, 0
+    for each in await world.trades.recent_trades(_RECENT):
+        if each.trade_id == itself:
+            continue
+        entered += each.created_at > since and each.leg1_filled_at is not None
+        if each.opened_at is not None and (each.closed_at or since) >= since:
+            entered += await _additions(world, each.trade_id, since)
+    if entered < most:
         return None
     return Refusal(CODE, f"{most} pairs were entered within an hour already")
+
+
+async def _additions(world: World, trade_id: TradeId, since: datetime) -> int:
+    """Count what was added to a pair lately: first legs after its own entry's."""
+    return sum(
+        1
+        for order in await world.intents.intents_of(trade_id)
+        if (order.leg, order.purpose) == (1, Purpose.ENTRY)
+        and order.seq > 1
+        and order.created_at > since
+        and order.filled_base
+    )
 
 
 async def _worth(world: World, trade: Trade) -> Worth | None:
@@ -128,6 +157,8 @@ async def _value(world: World, trade: Trade, number: int) -> Decimal | None:
     quantity = leg.held_base
     if trade.opened_at is None:
         quantity = max(quantity, trade.quantity_base)
+    elif trade.adding is not None:
+        quantity += trade.adding.quantity_base
     if not quantity:
         return ZERO
     price = world.mark_price(leg.instrument)

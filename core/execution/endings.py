@@ -33,12 +33,12 @@ async def not_opened(
     """End an entry that holds nothing, with its reason and what it cost."""
     docket = await world.enriched(docket) if docket.was_filled else docket
     is_incident = docket.was_filled or await _is_third_miss(world, docket)
-    cooldown = await _pause(world, docket.trade) if is_incident else None
+    cooldown = await pause_after(world, docket.trade) if is_incident else None
     more = {
         **facts.known(
             reason=refused.reason,
             code=refused.code,
-            cost_usd=_cost(docket),
+            cost_usd=cost_of(docket),
             was_ordered="yes" if docket.intents else "no",
             new_quote="yes" if refused.is_market else None,
             pause_until=None if cooldown is None else cooldown.until.isoformat(),
@@ -74,12 +74,13 @@ async def _is_third_miss(world: World, docket: Docket) -> bool:
     return missed >= MISSES_ALLOWED
 
 
-async def _pause(world: World, trade: Trade) -> Cooldown:
+async def pause_after(world: World, trade: Trade) -> Cooldown:
+    """Return how long a pair rests after an entry that was undone."""
     previous = await world.limits.cooldown(trade.base, pair_of(trade))
     return next_cooldown(previous, trade, world.clock.now())
 
 
-def _cost(docket: Docket) -> Decimal | None:
+def cost_of(docket: Docket) -> Decimal | None:
     """Return what an entry that ended flat cost, positive is paid."""
     if docket.kept is not None:
         return None

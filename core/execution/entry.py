@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from core.execution.endings import not_opened
+from core.execution.adding import let_go
 from core.execution.preflight import Refused, check_entry, check_second, of_limits
 from core.execution.sizing import is_zero, last_of
 from core.execution.world import GO
@@ -34,14 +34,14 @@ async def confirmed(world: World, docket: Docket, *, at_start: bool) -> timedelt
     refused = None
     if at_start:
         refused = Refused("restarted", RESTARTED, is_market=True)
-    elif world.clock.now() - trade.created_at > PICK_UP_WITHIN:
+    elif world.clock.now() - trade.asked_at > PICK_UP_WITHIN:
         why = "another entry was still running"
         refused = Refused("busy", why, is_market=True)
     else:
         refusal = await world.limits.entry_refusal(trade, ())
         refused = None if refusal is None else of_limits(refusal)
     if refused is not None:
-        await not_opened(world, docket, "T03", refused)
+        await let_go(world, docket, "T03", refused)
     else:
         await world.move(docket, "T02", tell=world.follow(docket, "checking"))
     return GO
@@ -49,7 +49,7 @@ async def confirmed(world: World, docket: Docket, *, at_start: bool) -> timedelt
 
 async def preflight(world: World, docket: Docket, *, at_start: bool) -> timedelta:
     """Check everything and send the first leg, or let the trade go (T04, T05)."""
-    age = world.clock.now() - docket.trade.created_at
+    age = world.clock.now() - docket.trade.asked_at
     checked: Draft | Refused
     if at_start:
         why = f"{RESTARTED}; {_leverage_in_doubt(docket.trade)}"
@@ -57,18 +57,27 @@ async def preflight(world: World, docket: Docket, *, at_start: bool) -> timedelt
     elif age > PREFLIGHT_WITHIN:
         checked = Refused("slow", "the checks took too long", is_market=True)
     else:
-        checked = await check_entry(world, docket.trade)
+        checked = await check_entry(world, docket)
     if isinstance(checked, Refused):
-        await not_opened(world, docket, "T05", checked)
+        await let_go(world, docket, "T05", checked)
     else:
         await world.move(
             docket,
             "T04",
-            changed=replace(docket.trade, series_at=world.clock.now()),
+            changed=replace(_in_force(docket.trade), series_at=world.clock.now()),
             draft=checked,
             tell=world.follow(docket, "leg1"),
         )
     return GO
+
+
+def _in_force(trade: Trade) -> Trade:
+    """Count an addition's quantity as confirmed from its first order on."""
+    if trade.adding is None:
+        return trade
+    return replace(
+        trade, quantity_base=trade.quantity_base + trade.adding.quantity_base
+    )
 
 
 def _leverage_in_doubt(trade: Trade) -> str:
@@ -79,25 +88,26 @@ def _leverage_in_doubt(trade: Trade) -> str:
 
 
 async def leg1(world: World, docket: Docket) -> timedelta:
-    """Follow a filled first leg with the second, or unwind it (T06, T07, T08)."""
+    """Follow a filled first leg with the second, or take it back (T06 to T08)."""
     trade, now = docket.trade, world.clock.now()
-    order = last_of(docket.of(1))
-    if is_zero(trade.first, docket.booked(1)):
-        await not_opened(world, docket, "T06", _nothing_bought(docket))
+    order = last_of(docket.part.of(1))
+    if is_zero(trade.first, docket.added(1)):
+        await let_go(world, docket, "T06", _nothing_bought(docket.part))
         return GO
     checked: Draft | Refused
     if order is not None and now - order.created_at > LEG1_MAX_AGE:
         checked = Refused("late", "the first leg's answer took too long")
     else:
         checked = await check_second(world, docket)
-    known = replace(trade, leg1_filled_at=trade.leg1_filled_at or now, series_at=now)
+    known = replace(trade, leg1_filled_at=now, series_at=now)
     if isinstance(checked, Refused):
         why = f"the second leg was not sent: {checked.reason}"
+        is_entry = trade.adding is None
         await world.move(
             docket,
-            "T08",
+            "T08" if is_entry else "T39",
             changed=replace(known, outcome=why, steps=0),
-            tell=world.follow(docket, "unwinding"),
+            tell=world.follow(docket, "unwinding" if is_entry else "balancing"),
         )
     else:
         await world.move(

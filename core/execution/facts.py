@@ -69,7 +69,9 @@ def trade_facts(docket: Docket) -> dict[str, str]:
     price = entry_price(docket, 1) or entry_price(docket, 2)
     usd = None if price is None else exposure * price
     settles = (leg.instrument.settle for leg in (trade.long, trade.short))
+    adding = trade.adding
     return known(
+        adding=None if adding is None else adding.quantity_base,
         trade=trade.trade_id,
         base=trade.base,
         state=trade.state.value,
@@ -103,6 +105,16 @@ def _leg_facts(docket: Docket, number: int) -> dict[str, str]:
         price_base=price,
         fee_usd=fees_usd(entries) if price is not None else None,
     )
+
+
+def added_legs(docket: Docket) -> str:
+    """Return what an addition put on each leg, at the prices and fees of its orders."""
+    part = docket.part
+    legs = [
+        _leg_facts(part, number) | {"held": text(docket.added(number))}
+        for number in (1, 2)
+    ]
+    return json.dumps(legs)
 
 
 def progress(docket: Docket, stage: str, now: datetime) -> Alert:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from core.execution import balance, closing, entry
+from core.execution import adding, balance, closing, entry
 from core.execution.live import LivePositions
 from core.execution.sizing import ZERO, booked, excess, zeros
 from core.execution.world import GO, READ_AGAIN, RaceLostError
@@ -56,7 +56,7 @@ class Execution:
         self._naps: dict[TradeId, asyncio.Timeout] = {}
 
     def start_open(self, trade: Trade) -> None:
-        """Open a confirmed trade in a task of its own."""
+        """Open or enlarge a confirmed trade in a task of its own."""
         self._start(trade, "open")
 
     def start_close(self, trade: Trade) -> None:
@@ -226,6 +226,12 @@ class Execution:
         return await _STEPS[docket.trade.state](self.world, self.live, docket, at_start)
 
 
+def _balance_of(
+    docket: Docket,
+) -> Callable[[World, LivePositions, Docket], Awaitable[timedelta]]:
+    return balance.balance if docket.trade.adding is None else adding.balance
+
+
 Step = Callable[["World", LivePositions, "Docket", bool], Awaitable[timedelta]]
 _STEPS: dict[TradeState, Step] = {
     TradeState.CONFIRMED: lambda world, _, docket, at_start: entry.confirmed(
@@ -236,7 +242,7 @@ _STEPS: dict[TradeState, Step] = {
     ),
     TradeState.LEG1: lambda world, _, docket, __: entry.leg1(world, docket),
     TradeState.LEG2: lambda world, _, docket, __: entry.leg2(world, docket),
-    TradeState.BALANCE: lambda world, live, docket, _: balance.balance(
+    TradeState.BALANCE: lambda world, live, docket, _: _balance_of(docket)(
         world, live, docket
     ),
     TradeState.UNWIND: lambda world, live, docket, _: balance.unwind(

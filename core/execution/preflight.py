@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from core.economics import round_trip_cost
 from core.execution import facts
 from core.execution.caps import trade_over_caps
-from core.execution.sizing import ZERO, Docket, entering, entry_price
+from core.execution.sizing import ZERO, entering, entry_price
 from core.liquidity import (
     PairBooks,
     fill_within,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
     from decimal import Decimal
 
+    from core.execution.sizing import Docket
     from core.execution.world import World
     from core.limits import Refusal
     from core.model.market import OrderBook
@@ -64,8 +65,9 @@ class _Seen:
     spread_per_hour: Decimal | None
 
 
-async def check_entry(world: World, trade: Trade) -> Draft | Refused:
-    """Run every check of an entry and return its first order."""
+async def check_entry(world: World, docket: Docket) -> Draft | Refused:
+    """Run every check of an entry or an addition and return its first order."""
+    trade = docket.trade
     running = await world.trades.trades_in_progress()
     others = [each for each in running if each.trade_id != trade.trade_id]
     refusal = await world.limits.entry_refusal(trade, others)
@@ -82,9 +84,9 @@ async def check_entry(world: World, trade: Trade) -> Draft | Refused:
             seen = await _look(world, trade)
     except TimeoutError:
         return Refused("slow", "the venues took longer than 5 s to answer")
-    order = _judge(world, trade, seen)
+    order = _judge(world, docket, seen)
     if isinstance(order, Draft):
-        over = await trade_over_caps(world, trade, order.limit_price, others)
+        over = await trade_over_caps(world, docket, order.limit_price, others)
         return order if over is None else of_limits(over)
     return order
 
@@ -128,26 +130,26 @@ async def _spread(world: World, trade: Trade) -> Decimal | None:
     )
 
 
-def _judge(world: World, trade: Trade, seen: _Seen) -> Draft | Refused:
+def _judge(world: World, docket: Docket, seen: _Seen) -> Draft | Refused:
+    trade = docket.trade
     books = _fresh_books(world, trade, seen.books)
     if isinstance(books, Refused):
         return books
-    docket = Docket(trade, ())
     return (
         _unlike_prices(trade, books)
-        or _not_flat(trade, seen)
+        or _not_as_believed(docket, seen)
         or _leverage_not_set(trade, seen)
-        or _not_enough(world, trade, seen, books)
+        or _not_enough(world, docket, seen, books)
         or _spread_broken(trade, seen.spread_per_hour)
-        or cost_broken(docket, books, trade.quantity_base)
-        or _order(docket, books, leg=1, quantity=trade.quantity_base)
+        or cost_broken(docket, books, trade.wanted_base)
+        or _order(docket, books, leg=1, quantity=trade.wanted_base)
     )
 
 
 async def check_second(world: World, docket: Docket) -> Draft | Refused:
     """Check the second leg once the first is filled, and return its order.
 
-    Its quantity is what the first leg is known to hold, in the second leg's lots.
+    Its quantity is what the first leg is known to have got, in the second leg's lots.
     """
     trade = docket.trade
     leg = trade.second
@@ -165,9 +167,9 @@ async def check_second(world: World, docket: Docket) -> Draft | Refused:
     books = _fresh_books(world, trade, reading.result())
     if isinstance(books, Refused):
         return books
-    quantity = leg.instrument.floor_quantity(docket.booked(1))
+    quantity = leg.instrument.floor_quantity(docket.added(1))
     return (
-        _foreign(leg, held.result())
+        _foreign(docket, 2, held.result())
         or cost_broken(docket, books, quantity)
         or _order(docket, books, leg=2, quantity=quantity)
     )
@@ -210,20 +212,28 @@ def _unlike_prices(trade: Trade, books: PairBooks) -> Refused | None:
     return Refused("price", why)
 
 
-def _not_flat(trade: Trade, seen: _Seen) -> Refused | None:
-    for leg, held in zip(trade.legs, seen.positions, strict=True):
-        refused = _foreign(leg, held)
+def _not_as_believed(docket: Docket, seen: _Seen) -> Refused | None:
+    """Refuse a venue that holds anything but what our books say.
+
+    A position that is not ours would make every later look at it prove nothing.
+    """
+    for number, held in enumerate(seen.positions, start=1):
+        refused = _foreign(docket, number, held)
         if refused is not None:
             return refused
     return None
 
 
-def _foreign(leg: TradeLeg, held: Decimal | None) -> Refused | None:
-    venue_id = leg.instrument.venue_id
+def _foreign(docket: Docket, number: int, held: Decimal | None) -> Refused | None:
+    leg = docket.trade.legs[number - 1]
+    venue_id, base = leg.instrument.venue_id, leg.instrument.base
     if held is None:
         return Refused("read", f"{venue_id} does not show its positions")
-    if held:
-        why = f"{venue_id} already holds {held:f} {leg.instrument.base}"
+    ours = docket.booked(number) * leg.side.sign
+    if not ours and held:
+        return Refused("held", f"{venue_id} already holds {held:f} {base}")
+    if ours and abs(held - ours) >= leg.instrument.lot_base:
+        why = f"{venue_id} holds {held:f} {base}, {ours:f} are this pair's"
         return Refused("held", why)
     return None
 
@@ -237,17 +247,22 @@ def _leverage_not_set(trade: Trade, seen: _Seen) -> Refused | None:
 
 
 def _not_enough(
-    world: World, trade: Trade, seen: _Seen, books: PairBooks
+    world: World, docket: Docket, seen: _Seen, books: PairBooks
 ) -> Refused | None:
-    """Check caps, sizes and free margin at the price the order would pay."""
-    for leg, balance in zip(trade.legs, seen.balances, strict=True):
-        venue_id = leg.instrument.venue_id
+    """Check caps, sizes and free margin at the price the order would pay.
+
+    The cap counts what a leg holds already, the margin what is added.
+    """
+    trade = docket.trade
+    for number, leg in enumerate(trade.legs, start=1):
+        venue_id, balance = leg.instrument.venue_id, seen.balances[number - 1]
         best = opposite(books.of(leg.side), entering(leg))[0].price
-        notional = trade.quantity_base * best
-        if notional > world.limits.caps.max_trade_usd:
+        notional = trade.wanted_base * best
+        whole = notional + docket.booked(number) * best
+        if whole > world.limits.caps.max_trade_usd:
             cap = world.limits.caps.max_trade_usd
-            return Refused("cap", f"{notional:.2f} USD is above the cap of {cap:f}")
-        if _is_odd_size(leg, trade.quantity_base, notional):
+            return Refused("cap", f"{whole:.2f} USD is above the cap of {cap:f}")
+        if _is_odd_size(leg, trade.wanted_base, notional):
             return Refused("size", f"{venue_id} does not take this size any more")
         if balance is None:
             return Refused("read", f"{venue_id} does not show its balance")
@@ -276,13 +291,13 @@ def _is_odd_size(leg: TradeLeg, quantity: Decimal, notional: Decimal) -> bool:
 def _spread_broken(trade: Trade, spread: Decimal | None) -> Refused | None:
     if spread is None:
         return Refused("spread", "the funding spread cannot be told now")
-    bound = trade.bounds.min_spread_per_hour
+    bound = trade.entry_bounds.min_spread_per_hour
     if spread > 0 and (bound is None or spread >= bound):
         return None
     why = "the funding spread fell below the card's bound"
     if spread <= 0:
         why = "the funding spread turned: the pair would pay"
-    more = facts.known(bound="spread", was=trade.spread_per_hour, now=spread)
+    more = facts.known(bound="spread", was=trade.quoted_per_hour, now=spread)
     return Refused("spread", why, is_market=True, more=more)
 
 
@@ -300,7 +315,7 @@ def cost_broken(
         extra: what more may be paid to become hedged, a fraction of one leg.
     """
     trade = docket.trade
-    bound = trade.bounds.max_cost_usd
+    bound = trade.entry_bounds.max_cost_usd
     cost = _cost_usd(docket, books, quantity)
     if cost is None:
         why = "the books do not hold this size any more"
@@ -308,7 +323,7 @@ def cost_broken(
     if bound is None:
         return None
     usd, mid = cost
-    allowed = bound * quantity / trade.quantity_base + extra * quantity * mid
+    allowed = bound * quantity / trade.wanted_base + extra * quantity * mid
     if usd <= allowed:
         return None
     more = facts.known(bound="cost", was=round(allowed, 4), now=round(usd, 4))
@@ -323,7 +338,7 @@ def _cost_usd(
     if prices is None:
         return None
     trade = docket.trade
-    paid = entry_price(docket, 1)
+    paid = entry_price(docket.part, 1)
     if paid is not None:
         is_long = trade.first.side is LegSide.LONG
         prices = (
@@ -342,7 +357,7 @@ def _order(
     docket: Docket, books: PairBooks, *, leg: int, quantity: Decimal
 ) -> Draft | Refused:
     """Return a leg's entry order, all of it fillable inside the slip bound."""
-    bounds = docket.trade.bounds
+    bounds = docket.trade.entry_bounds
     slip = bounds.max_slip_first if leg == 1 else bounds.max_slip_second
     return entry_order(
         docket, books, Slot(leg, Purpose.ENTRY), quantity=quantity, slip=slip

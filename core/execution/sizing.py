@@ -65,6 +65,29 @@ class Docket:
         return filled - self.trade.legs[leg - 1].lost_base
 
     @property
+    def part(self) -> Docket:
+        """Return the trade with the orders of the entry or addition under way alone."""
+        adding = self.trade.adding
+        if adding is None:
+            return self
+        return replace(self, intents=self.intents[adding.orders_before :])
+
+    def added(self, leg: int) -> Decimal:
+        """Return what the entry or addition under way put on a leg.
+
+        Of an addition by its own fills: only so much may be taken back because of it.
+        """
+        if self.trade.adding is None:
+            return self.booked(leg)
+        return sum(
+            (
+                (each.filled_base or ZERO) * (-1 if each.is_reduce_only else 1)
+                for each in self.part.of(leg)
+            ),
+            ZERO,
+        )
+
+    @property
     def kept(self) -> tuple[int, Decimal] | None:
         """Return the leg, and how much of it, that an owner keeps after the end."""
         for number, leg in enumerate(self.trade.legs, start=1):

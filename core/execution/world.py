@@ -167,6 +167,8 @@ class World:
         self, old: Trade, new: Trade, row: str | None, order: OrderIntent | None
     ) -> Event:
         detail = f"{old.state.value} -> {new.state.value}"
+        if new.adding is not None:
+            detail += f", adding {new.adding.quantity_base:f}"
         if order is not None:
             detail += (
                 f", {order.side.value} {order.quantity_base:f} on {order.venue_id} "
@@ -180,7 +182,8 @@ class World:
     def follow(self, docket: Docket, stage: str) -> tuple[Tell, ...]:
         """Return the maker of a progress message, if somebody watches its message.
 
-        That is so while a close runs, and for a while after an entry was confirmed.
+        That is so while a close runs, and for a while after an entry or an addition
+        was confirmed.
         """
         if not self.is_watched(docket.trade):
             return ()
@@ -195,8 +198,8 @@ class World:
             return False
         if trade.close_target_base is not None:
             return True
-        age = self.clock.now() - trade.created_at
-        return trade.opened_at is None and age <= ON_SCREEN
+        is_begun = trade.opened_at is None or trade.adding is not None
+        return is_begun and self.clock.now() - trade.asked_at <= ON_SCREEN
 
     def result(
         self, kind: AlertKind, more: Mapping[str, str], *, is_news: bool = False

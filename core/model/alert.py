@@ -37,16 +37,18 @@ class AlertKind(StrEnum):
     | kind           | further facts                                                   |
     |----------------|-----------------------------------------------------------------|
     | PROGRESS       | `stage`: checking, leg1, leg2, balancing, unwinding, closing,   |
-    |                | repairing                                                       |
+    |                | repairing; `adding` (base) while an open pair grows             |
     | CHECKING_ORDER | `venue`, `order_side`, `quantity`, `decide_by` (ISO moment),    |
     |                | `cause`                                                         |
     | OPENED         | `quantity`, `planned` (confirmed; more when a book was thin),   |
     |                | `fees_usd`, `price_gap_usd` (+ received),                       |
-    |                | `spread_per_hour` (quoted, fraction)                            |
+    |                | `spread_per_hour` (quoted, fraction); of a pair that grew, all  |
+    |                | this of the added part alone, and `held` (base per leg now)     |
     | NOT_OPENED     | `reason` (plain words), `code` (one word of ours, may be empty),|
     |                | `cost_usd` (+ paid; "0" when nothing was ordered), `pause_until`|
     |                | (ISO), `was_ordered` (yes/no), `new_quote` (yes: a fresh quote  |
-    |                | may work); bound broken: `bound` (spread, cost), `was`, `now`   |
+    |                | may work); bound broken: `bound` (spread, cost), `was`, `now`;  |
+    |                | `stays` (base per leg): the pair is open, nothing was added     |
     | CLOSED         | `reason`, `price_usd`, `funding_usd`, `fees_usd`, `total_usd`   |
     |                | (each + received but fees + paid), `opened_at`, `by_hand` yes/no|
     |                | (both ends: `kept` (base an owner keeps), `kept_side`,          |

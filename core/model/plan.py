@@ -120,6 +120,11 @@ class OpenPlan:
         """Return fees plus basis for the way in and out."""
         return self.fees_usd + self.basis_usd
 
+    @property
+    def notional_usd(self) -> Decimal:
+        """Return what the larger leg is worth at the quoted prices."""
+        return max(self.first.notional_usd, self.second.notional_usd)
+
 
 @dataclass(frozen=True, slots=True)
 class ClosePlan:
@@ -138,6 +143,30 @@ class ClosePlan:
     remaining_base: Decimal = Decimal(0)
     """What stays open on each leg; money above is then of the closed part alone, but
     for the funding, which is the whole pair's."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddPlan:
+    """A part that a person may add to an open pair."""
+
+    trade_id: TradeId
+    part: OpenPlan
+    """What is added, priced as an entry of its own; legs in the pair's order."""
+    held: tuple[Decimal, Decimal]
+    """Base units that the legs hold before, in the same order."""
+    distances: tuple[Decimal | None, Decimal | None]
+    """How far each mark may move afterwards until the grown leg is liquidated."""
+
+    @property
+    def base(self) -> Base:
+        """Return the pair's token."""
+        return self.part.base
+
+    @property
+    def notional_usd(self) -> Decimal:
+        """Return what the larger leg is worth afterwards, at the quoted prices."""
+        legs = zip(self.held, (self.part.first, self.part.second), strict=True)
+        return max((held + leg.quantity_base) * leg.price for held, leg in legs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +215,7 @@ class AdoptPlan:
         return self.short.rate_per_hour - self.long.rate_per_hour
 
 
-PlanBody = OpenPlan | ClosePlan | AdoptPlan
+PlanBody = OpenPlan | ClosePlan | AdoptPlan | AddPlan
 
 
 @dataclass(frozen=True, slots=True)

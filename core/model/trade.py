@@ -90,6 +90,12 @@ TRADE_ARROWS: tuple[TradeArrow, ...] = (
     TradeArrow("T32", _S.REBALANCE, _S.CLOSED, "both hold nothing"),
     TradeArrow("T33", _S.ABORTED, _S.UNWIND, "late fill"),
     TradeArrow("T34", _S.CLOSED, _S.REBALANCE, "late fill"),
+    TradeArrow("T35", _S.OPEN, _S.CONFIRMED, "addition confirmed"),
+    TradeArrow("T36", _S.CONFIRMED, _S.OPEN, "addition: as T03; held as before"),
+    TradeArrow("T37", _S.PREFLIGHT, _S.OPEN, "addition: as T05; held as before"),
+    TradeArrow("T38", _S.LEG1, _S.OPEN, "addition: leg 1 added nothing"),
+    TradeArrow("T39", _S.LEG1, _S.BALANCE, "addition: leg 1 added, re-check fails"),
+    TradeArrow("T40", _S.BALANCE, _S.REBALANCE, "addition: a former part was lost"),
 )
 _BY_ROW = {arrow.row: arrow for arrow in TRADE_ARROWS}
 
@@ -104,6 +110,26 @@ class Residual:
     at: datetime
     is_all: bool
     """The other leg held nothing then: the pair ends, and the rest is the owner's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A part that is being added to an open pair, by the terms of its own card.
+
+    What the pair held before is never sold because of it: only orders of the addition
+    say what may be taken back.
+    """
+
+    plan_id: PlanId
+    quantity_base: Decimal
+    """Confirmed base quantity per leg, beyond what is held."""
+    spread_per_hour: Decimal
+    """Quoted for this part, signed."""
+    bounds: Bounds
+    at: datetime
+    """When it was confirmed."""
+    orders_before: int
+    """How many orders the pair had made by then: every later one belongs to this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +159,10 @@ class Trade:
     """Executed first: the harder leg."""
     second: TradeLeg
     quantity_base: Decimal
-    """Confirmed base quantity per leg."""
+    """Confirmed base quantity per leg; what is added counts once it is ordered."""
     leverage: Decimal
     spread_per_hour: Decimal
-    """Quoted at entry, signed."""
+    """Quoted at entry, signed; of a pair that grew, the mean over its parts."""
     bounds: Bounds
     opened_by: UserId
     chat_id: ChatId
@@ -161,6 +187,30 @@ class Trade:
     """When the running series began."""
     outcome: str | None = None
     """Plain reason of an abort or of a close that stopped."""
+    adding: Addition | None = None
+    """What is being added to the open pair; None when nothing is."""
+
+    @property
+    def wanted_base(self) -> Decimal:
+        """Return the quantity per leg that the entry or addition under way builds."""
+        return self.quantity_base if self.adding is None else self.adding.quantity_base
+
+    @property
+    def asked_at(self) -> datetime:
+        """Return when the entry or addition under way was confirmed."""
+        return self.created_at if self.adding is None else self.adding.at
+
+    @property
+    def entry_bounds(self) -> Bounds:
+        """Return what the card of the entry or addition under way refuses."""
+        return self.bounds if self.adding is None else self.adding.bounds
+
+    @property
+    def quoted_per_hour(self) -> Decimal:
+        """Return the spread on the card of the entry or addition under way."""
+        if self.adding is None:
+            return self.spread_per_hour
+        return self.adding.spread_per_hour
 
     @property
     def legs(self) -> tuple[TradeLeg, TradeLeg]:

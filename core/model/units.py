@@ -45,6 +45,11 @@ class LegSide(StrEnum):
         """Return +1 for long, -1 for short."""
         return 1 if self is LegSide.LONG else -1
 
+    @property
+    def other(self) -> LegSide:
+        """Return the side of the other leg."""
+        return LegSide.SHORT if self is LegSide.LONG else LegSide.LONG
+
 
 class OrderSide(StrEnum):
     """What one order does."""

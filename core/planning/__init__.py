@@ -5,6 +5,7 @@ the same base quantity on both legs in both venues' lots, the harder leg first, 
 bounds that are printed on the card and checked again at execution.
 """
 
+from core.planning.adding import distances_after
 from core.planning.closing import build_close_plan
 from core.planning.legs import (
     MAX_SLIP_FIRST,
@@ -46,6 +47,7 @@ __all__ = [
     "build_open_plan",
     "check_margin",
     "common_lot",
+    "distances_after",
     "entry_bounds",
     "entry_side",
     "estimate_net",

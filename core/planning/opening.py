@@ -33,10 +33,12 @@ def build_open_plan(
     tariff: Tariff,
     balances: Mapping[VenueId, Balance],
     holding: Holding,
+    first: LegSide | None = None,
 ) -> OpenPlan:
     """Price an entry from both books, which were read just now.
 
-    The leverage is lowered to what both venues allow for the instrument.
+    The leverage is lowered to what both venues allow for the instrument. `first` is
+    the leg that an open pair executes first; None takes the harder one.
 
     Raises:
         NoPairError: a book is empty or crossed, the prices disagree, or the short side
@@ -45,19 +47,19 @@ def build_open_plan(
         MarginError: a venue has too little free margin.
         VenueDownError: a venue's balance is not known.
     """
-    priced = price_pair(opportunity, books, tariff, holding.size_usd)
-    first, second = (
+    priced = price_pair(opportunity, books, tariff, holding.size_usd, first=first)
+    one, two = (
         _plan_leg(priced, each, balances) for each in (priced.first, priced.second)
     )
     instruments = books.long.instrument, books.short.instrument
     allowed = allowed_leverage(holding.leverage, instruments)
-    for leg in (first, second):
+    for leg in (one, two):
         check_margin(leg, allowed)
     spread, cost = opportunity.spread_per_hour, priced.cost
     return OpenPlan(
         base=opportunity.base,
-        first=first,
-        second=second,
+        first=one,
+        second=two,
         size_usd=holding.size_usd,
         leverage=allowed,
         spread_per_hour=spread,

@@ -107,9 +107,16 @@ class PricedPair:
 
 
 def price_pair(
-    opportunity: Opportunity, books: PairBooks, tariff: Tariff, size_usd: Decimal
+    opportunity: Opportunity,
+    books: PairBooks,
+    tariff: Tariff,
+    size_usd: Decimal,
+    *,
+    first: LegSide | None = None,
 ) -> PricedPair:
     """Price the way in and out of a pair from both books.
+
+    `first` is the leg that an open pair executes first; None takes the harder one.
 
     Raises:
         NoPairError: a book is empty or crossed, the prices disagree, or the short side
@@ -121,9 +128,9 @@ def price_pair(
     quantity = plan_quantity(
         size_usd, price, books.long.instrument, books.short.instrument
     )
-    first_side, second_side = leg_order(books, tariff.rules)
-    first = _leg(books, first_side, quantity, MAX_SLIP_FIRST)
-    second = _leg(books, second_side, quantity, MAX_SLIP_SECOND)
+    first_side = first or leg_order(books, tariff.rules)[0]
+    one = _leg(books, first_side, quantity, MAX_SLIP_FIRST)
+    two = _leg(books, first_side.other, quantity, MAX_SLIP_SECOND)
     prices = pair_prices(books, quantity)
     if prices is None:
         why = "too large: the books could not take this size back again"
@@ -134,7 +141,7 @@ def price_pair(
         long_fee=tariff.fee_of(books.long).rate,
         short_fee=tariff.fee_of(books.short).rate,
     )
-    return PricedPair(opportunity, quantity, first, second, prices, cost, tariff)
+    return PricedPair(opportunity, quantity, one, two, prices, cost, tariff)
 
 
 def _check_books(opportunity: Opportunity, books: PairBooks) -> None:

@@ -29,6 +29,7 @@ from core.model.opportunity import (
 )
 from core.model.order import Balance
 from core.model.plan import (
+    AddPlan,
     AdoptedLeg,
     AdoptPlan,
     Bounds,
@@ -38,7 +39,7 @@ from core.model.plan import (
 )
 from core.model.position import LegValue, Portfolio, Position
 from core.model.preferences import Given, Key
-from core.model.trade import Trade, TradeLeg, TradeState
+from core.model.trade import Addition, Trade, TradeLeg, TradeState
 from core.model.units import (
     Base,
     ChatId,
@@ -342,6 +343,27 @@ def close_plan(trade: Trade, share: Decimal = Decimal(1)) -> ClosePlan:
     )
 
 
+def add_plan(trade: Trade, found: Opportunity, size_usd: Decimal) -> AddPlan:
+    """Return a part for a pair, 31 % away from liquidation with it."""
+    held = trade.first.held_base, trade.second.held_base
+    far = Decimal("0.31")
+    return AddPlan(trade.trade_id, open_plan(found, size_usd), held, (far, far))
+
+
+def growing(trade: Trade, body: AddPlan) -> Trade:
+    """Return a pair right after the tap on Add."""
+    part = body.part
+    adding = Addition(
+        plan_id=PlanId("plan0002"),
+        quantity_base=part.first.quantity_base,
+        spread_per_hour=part.spread_per_hour,
+        bounds=part.bounds,
+        at=START,
+        orders_before=2,
+    )
+    return replace(trade, state=TradeState.CONFIRMED, adding=adding)
+
+
 # --- the engine -----------------------------------------------------------------------
 
 
@@ -602,6 +624,22 @@ class ScriptedEngine(Engine):
             raise errors.TradeBusyError(trade_id, trade.state.value)
         return self._stored(close_plan(trade, share), user_id, chat_id)
 
+    async def quote_add(
+        self,
+        trade_id: TradeId,
+        *,
+        size_usd: Decimal | None = None,
+        user_id: UserId,
+        chat_id: ChatId,
+    ) -> Quote:
+        """Offer to add at the mark price."""
+        self._refuse()
+        trade = self._trade(trade_id)
+        if trade.state is not TradeState.OPEN:
+            raise errors.TradeBusyError(trade_id, trade.state.value)
+        body = add_plan(trade, self._found(trade.base), size_usd or Decimal(500))
+        return self._stored(body, user_id, chat_id)
+
     async def quote_adopt(
         self,
         venue_id: VenueId,
@@ -682,6 +720,8 @@ class ScriptedEngine(Engine):
         if isinstance(body, OpenPlan):
             name = TradeId(f"trade{len(self.trades):03d}")
             trade = trade_of(body, name, TradeState.CONFIRMED)
+        elif isinstance(body, AddPlan):
+            trade = growing(self._trade(body.trade_id), body)
         elif isinstance(body, AdoptPlan):
             name = TradeId(f"trade{len(self.trades):03d}")
             trade = trade_of(open_plan(self._found(body.base)), name)

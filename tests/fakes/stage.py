@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from core.execution import Execution, World
 from core.limits import Caps, Limits
 from core.model.plan import Bounds
-from core.model.trade import Trade, TradeLeg, TradeState, advance_trade
+from core.model.trade import Addition, Trade, TradeLeg, TradeState, advance_trade
 from core.model.units import (
     Base,
     ChatId,
@@ -42,6 +42,7 @@ T = TypeVar("T")
 
 LOT = Decimal("0.1")
 QUANTITY = Decimal(10)
+ADDED = Decimal(4)
 PRICE = Decimal(50)
 TRADE = TradeId("7F2")
 BOUNDS = Bounds(
@@ -221,6 +222,29 @@ class Stage:
         self.journal.rows[trade.trade_id] = moved
         return moved
 
+    def ask_addition(self, quantity: Decimal = ADDED) -> Trade:
+        """Store what the tap on Add does."""
+        trade = self.trade
+        adding = Addition(
+            plan_id=PlanId("add"),
+            quantity_base=quantity,
+            spread_per_hour=Decimal("0.0002"),
+            bounds=replace(BOUNDS, max_cost_usd=Decimal("0.8")),
+            at=self.clock.now(),
+            orders_before=len(self.orders_made),
+        )
+        moved = replace(
+            advance_trade(trade, "T35"), adding=adding, message_id=MessageId(30)
+        )
+        self.journal.rows[trade.trade_id] = moved
+        return moved
+
+    async def add(self, quantity: Decimal = ADDED) -> Trade:
+        """Confirm an addition and run it until the pair rests."""
+        trade = self.ask_addition(quantity)
+        await self.play(self.execution.drive(trade.trade_id))
+        return self.trade
+
     async def close(self) -> Trade:
         """Confirm a close and run it until it rests."""
         trade = self.ask_close()
@@ -309,9 +333,15 @@ class Stage:
                 for each in self.orders_made
                 if each.leg == number
             )
-            self._expect(built <= QUANTITY, "INV05 more than confirmed")
-            self._expect(abs(venue.position) <= QUANTITY, "INV05 more than confirmed")
+            most = self._confirmed_base
+            self._expect(built <= most, "INV05 more than confirmed")
+            self._expect(abs(venue.position) <= most, "INV05 more than confirmed")
         self._check_exposure()
+
+    @property
+    def _confirmed_base(self) -> Decimal:
+        trade = self.journal.rows.get(TRADE)
+        return QUANTITY if trade is None else trade.quantity_base
 
     def _check_exposure(self) -> None:
         if TRADE not in self.journal.rows or abs(self.exposure) < self.coarser_lot:

@@ -638,6 +638,7 @@ REFUSALS = [
     errors.CoolingDownError("HYPE", START + timedelta(minutes=30)),
     errors.CapError("binance would hold 1000.00 USD, above the cap of 999"),
     errors.CannotAdoptError("HYPE", "binance holds 3 and lighter holds 2"),
+    errors.CannotAddError("HYPE", "what it holds has changed since the card"),
     errors.AlreadyHeldError("HYPE", "lighter", NASTY),
     errors.PlanExpiredError(START),
     errors.PlanUsedError("trade001"),

@@ -191,7 +191,7 @@ def no_cooldown(patch: pytest.MonkeyPatch) -> None:
     async def pause(world: World, trade: Trade) -> None:
         del world, trade
 
-    patch.setattr(endings, "_pause", pause)
+    patch.setattr(endings, "pause_after", pause)
 
 
 def unwind_not_clamped(patch: pytest.MonkeyPatch) -> None:

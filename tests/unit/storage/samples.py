@@ -21,6 +21,7 @@ from core.model.instrument import (
 from core.model.intent import OrderIntent, Purpose
 from core.model.order import Fill, Payment
 from core.model.plan import (
+    AddPlan,
     AdoptedLeg,
     AdoptPlan,
     Bounds,
@@ -30,7 +31,7 @@ from core.model.plan import (
     PlanState,
     StoredPlan,
 )
-from core.model.trade import Trade, TradeLeg, TradeState, advance_trade
+from core.model.trade import Addition, Trade, TradeLeg, TradeState, advance_trade
 from core.model.trouble import Trouble
 from core.model.units import (
     Base,
@@ -234,7 +235,21 @@ def full_trade(name: str = "a") -> Trade:
         steps=1,
         series_at=NOW,
         outcome="Lighter did not answer",
+        adding=Addition(
+            plan_id=PlanId(f"plan-{name}"),
+            quantity_base=Decimal(100_000),
+            spread_per_hour=Decimal("0.00005"),
+            bounds=BOUNDS,
+            at=NOW + HOUR,
+            orders_before=2,
+        ),
     )
+
+
+def add_plan(trade_id: TradeId) -> AddPlan:
+    """Return a part for an open pair; the distance of one leg is not known."""
+    held = Decimal(500_000), Decimal(499_000)
+    return AddPlan(trade_id, open_plan(), held, (Decimal("0.31"), None))
 
 
 def claim(name: str = "a", trade: Trade | None = None, **changes: object) -> Claim:

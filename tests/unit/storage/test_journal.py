@@ -33,6 +33,7 @@ from storage.rows import (
 from tests.unit.storage.samples import (
     CHAT,
     NOW,
+    add_plan,
     alert,
     claim,
     close_plan,
@@ -102,6 +103,7 @@ def look(value: object) -> str:
     [
         (stored_plan(), plan_values, plan_of),
         (issued_plan("b", close_plan(TradeId("t"))), plan_values, plan_of),
+        (issued_plan("c", add_plan(TradeId("t"))), plan_values, plan_of),
         (new_trade(), trade_values, trade_of),
         (full_trade(), trade_values, trade_of),
         (intent(), intent_values, intent_of),

@@ -17,16 +17,21 @@ import pytest
 from core.model.units import TradeId
 from storage import availability_store, chat_rows, rows, schema
 from storage.database import Database
+from storage.journal import Journal
+from storage.outbox import SqliteOutbox
 from storage.preference_store import SqlitePreferences
 from storage.schema import JOURNAL
 from tests.fakes.runtime import FakeClock
 from tests.unit.storage.samples import (
     BOUNDS,
+    CHAT,
     NOW,
     availability,
     close_plan,
     full_alert,
     full_trade,
+    issued_plan,
+    new_trade,
     open_plan,
 )
 
@@ -50,6 +55,36 @@ def test_what_was_stored_yesterday_is_read_today(name: str) -> None:
     column, meant = KNOWN[name]
 
     assert column.load(json.dumps(TEXTS[name])) == meant
+
+
+def _before_additions(path: Path) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    schema.migrate(connection, JOURNAL, JOURNAL.migrations()[:5])
+    plan, trade = rows.plan_values(issued_plan()), rows.trade_values(new_trade())
+    for table, values in (("plan", plan), ("trade", trade)):
+        known = connection.execute(f"SELECT * FROM {table}").description  # noqa: S608 - our names
+        marks = ", ".join(f":{column[0]}" for column in known)
+        connection.execute(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608 - our names
+    connection.close()
+
+
+async def test_a_pair_stored_before_additions_is_one_that_does_not_grow(
+    tmp_path: Path,
+) -> None:
+    """The column is younger than open pairs: an update must not lose or grow them."""
+    path = tmp_path / "paper.db"
+    await asyncio.to_thread(_before_additions, path)
+
+    database = await Database.open(path, clock=FakeClock(NOW))
+    try:
+        journal = Journal(database, SqliteOutbox(database, [CHAT]))
+        found = await journal.trade(new_trade().trade_id)
+    finally:
+        await database.close()
+
+    assert found == new_trade()
+    assert found is not None
+    assert found.adding is None
 
 
 def _first_layout(path: Path) -> None:
