@@ -47,6 +47,8 @@ class ForeignWatch:
     """The contract of a symbol, to name its token; None when it is not listed."""
     known: dict[Contract, ForeignPosition] = field(default_factory=dict, init=False)
     """Believed ones, as last seen."""
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    """Two looks at once would each tell of the same position."""
     _tidied: set[VenueId] = field(default_factory=set, init=False)
     """Venues whose memory holds nothing of what went while nobody looked."""
 
@@ -56,6 +58,10 @@ class ForeignWatch:
 
     async def check(self) -> None:
         """Read all venues; a new or changed position is believed at a second look."""
+        async with self._turn:
+            await self._check()
+
+    async def _check(self) -> None:
         first = await self._seen()
         if any(not self._is_known(each) for each in _all(first)):
             await self.clock.sleep(APART)

@@ -429,6 +429,9 @@ def environment(box: SandboxServer, folder: Path) -> dict[str, str]:
         "CARRY_OWNER_IDS": f"{ANNA},{BEN}",
         "CARRY_VIEWER_IDS": str(VERA),
         "CARRY_DATA_DIR": str(folder / "data"),
+        # Most stories are about one token or two: pricing and proving all takes time.
+        "CARRY_NET_TOP_K": "4",
+        "CARRY_UNIT_PROOF_REQUESTS": "20",
         # Nobody is told of spreads unless the test is about that.
         "CARRY_ALERT_SPREAD_HOURLY": "0.01",
         **{

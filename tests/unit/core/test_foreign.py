@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from tests.fakes.objects import BINANCE
 from tests.fakes.stage import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from core.model.alert import Alert
 
 SYMBOL = "SOL/USDT:USDT"
@@ -75,6 +78,28 @@ async def test_a_position_of_nobody_is_listed_told_once_and_not_touched(
     assert alert.facts["quantity"] == "3"
     assert lookout.listed == [("binance", Decimal(3))]
     assert lookout.stage.first.submits == []
+
+
+async def test_two_looks_at_once_tell_of_a_position_once(
+    lookout: Lookout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The timer and the check after a start may meet; the owner hears it once."""
+    lookout.stage.first.move_position(Decimal(3))
+    recall, calls = lookout.memory.recall, iter((1, 2, 3))
+
+    async def slow_recall() -> Mapping[str, Mapping[str, str]]:
+        found = await recall()
+        await lookout.stage.clock.sleep(timedelta(seconds=next(calls)))
+        return found
+
+    monkeypatch.setattr(lookout.memory, "recall", slow_recall)
+
+    async def both() -> None:
+        await asyncio.gather(lookout.watch.check(), lookout.watch.check())
+
+    await lookout.stage.play(both())
+
+    assert len(lookout.told) == 1
 
 
 async def test_a_restart_neither_repeats_the_news_nor_forgets_the_position(
