@@ -8,7 +8,7 @@ HITS ?= 10
 KILLS ?= 500
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench lock fix picture soak faults kills
+.PHONY: help demo run test check bench lock fix picture soak campaigns faults kills
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -32,7 +32,7 @@ demo: $(VENV)/ready ## pretend venues, pretend Telegram and the bot, with a chat
 run: $(VENV)/ready ## the bot, as your .env says
 	@$(BIN)/carrybot run
 
-test: $(VENV)/ready-dev ## every test
+test: $(VENV)/ready-dev ## every test but the long ones
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: $(VENV)/ready-dev ## format, lint, types, import contracts, tests
@@ -49,7 +49,10 @@ fix: $(VENV)/ready-dev ## format and apply safe fixes
 bench: $(VENV)/ready-dev ## ratios, measured in one run
 	$(BIN)/python -m tests.campaigns.bench
 
-soak: faults kills ## faults and kills at full size
+soak: campaigns faults kills ## the long tests, faults and kills at full size
+
+campaigns: $(VENV)/ready-dev ## the tests that are too long for make test
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m campaign
 
 kills: $(VENV)/ready-dev ## kill -9 at every crash point of the protocol (HITS=5 KILLS=200: less)
 	HITS=$(HITS) KILLS=$(KILLS) $(BIN)/python -m tests.campaigns.kill

@@ -198,6 +198,7 @@ class Engine:
                 leverage=effective.leverage,
                 hold=effective.hold,
             )
+        self._parts.reconciler.reduces_lost = effective.flag(Key.REDUCE_LOST)
         limits.caps = replace(
             limits.caps,
             max_open_trades=int(effective.number(Key.MAX_OPEN_TRADES)),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from core.execution.clocks import ClockWatch
     from core.execution.live import Agreed
     from core.execution.sizing import Docket
+    from core.execution.world import Tell
     from core.model.trade import Trade
     from core.model.units import TradeId
     from core.ports import Outbox
@@ -53,6 +54,7 @@ PAID_LATE = timedelta(hours=2)
 """How long after a trade's end its last payment, price or fee is looked for."""
 RECENT = 50
 CLOSED_BY_HAND = "both legs were closed at the venues, not by me"
+ASK_FIRST = "a leg is gone, and your rule is to be asked before the other one follows"
 CHECKING = "positions are being checked after a start"
 
 
@@ -88,6 +90,8 @@ class Reconciler:
         self._execution, self._world = execution, execution.world
         self._outbox, self._clocks = outbox, clocks
         self._started_at = self._world.clock.now()
+        self.reduces_lost = True
+        """Whether the other leg follows one that its venue took; else a person is."""
 
     # --- start ------------------------------------------------------------------------
 
@@ -284,14 +288,20 @@ class Reconciler:
         await self._world.lift_instruments(docket.trade)
 
     async def _level(self, seen: Agreed) -> None:
-        """Start to reduce the leg that has no counterpart any more (T17)."""
-        now = self._world.clock.now()
-        tell = [
-            lambda after, n=number: facts.leg_lost(after, n, seen.lost.of(n), now)
-            for number in (1, 2)
-            if seen.lost.of(number) > ZERO
-        ]
-        fresh = replace(seen.docket.trade, steps=0, series_at=now)
+        """Start to reduce the leg that has no counterpart any more (T17).
+
+        If the rule is to ask, nothing is sent until an owner says so.
+        """
+        now, trade = self._world.clock.now(), seen.docket.trade
+        lost = [number for number in (1, 2) if seen.lost.of(number) > ZERO]
+        asks = bool(lost) and not self.reduces_lost
+        tell = [_leg_lost(seen, number, now, reduces=not asks) for number in lost]
+        fresh = replace(trade, steps=0, series_at=now)
+        if asks:
+            await self._world.halt_instruments(trade, ASK_FIRST)
+            await self._world.stop_repairs(trade, None)
+            fresh = replace(fresh, needs_attention=True, attention=ASK_FIRST)
+            tell.append(lambda after: facts.not_hedged(after, ASK_FIRST, now))
         after = await self._world.move(seen.docket, "T17", changed=fresh, tell=tell)
         self._execution.start_repair(after.trade)
 
@@ -402,6 +412,11 @@ def _is_fine(trade: Trade) -> bool:
     is_open = trade.adding is not None and _is_early(trade)
     is_open = is_open or trade.state is TradeState.OPEN
     return is_open and not trade.needs_attention
+
+
+def _leg_lost(seen: Agreed, number: int, now: datetime, *, reduces: bool) -> Tell:
+    lost = seen.lost.of(number)
+    return lambda after: facts.leg_lost(after, number, lost, now, reduces=reduces)
 
 
 def _items(summary: StartSummary) -> list[dict[str, str]]:

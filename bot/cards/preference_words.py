@@ -193,6 +193,14 @@ SAYS: Mapping[Key, Says] = {
         "3",
         _COUNTS,
     ),
+    Key.REDUCE_LOST: Says(
+        "Follow a lost leg",
+        "Lost leg",
+        "When a venue liquidates or takes a leg, the other one is reduced to the same"
+        " size at once. Off: you are alarmed and asked, and stay exposed until then.",
+        "on",
+        (True, False),
+    ),
     Key.AUTO_ENTRY: Says(
         "Enter by itself",
         "Auto entry",
@@ -398,6 +406,7 @@ SECTIONS: Mapping[str, Section] = {
             Key.EXIT_LIQUIDATION,
             Key.WARN_DISTANCE,
             Key.CRITICAL_DISTANCE,
+            Key.REDUCE_LOST,
             Key.EXIT_GAP,
             Key.MAX_GAP,
             Key.EXIT_DELISTED,

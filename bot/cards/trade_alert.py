@@ -256,7 +256,7 @@ def _broken_bound(facts: Facts, look: Look) -> str:
 def _closed(facts: Facts, look: Look) -> Sequence[str]:
     opened_at = moment(facts, "opened_at")
     held = numbers.duration_text(look.now - opened_at) if opened_at else ""
-    by_hand, total = facts.get("by_hand") == "yes", gain(facts, "total_usd")
+    total = gain(facts, "total_usd")
     return (
         f"✅ {base_of(facts)} closed: {total} · {_tail(facts, look)}",
         (
@@ -264,10 +264,16 @@ def _closed(facts: Facts, look: Look) -> Sequence[str]:
             f" · fees {cost(facts, 'fees_usd')}"
         ),
         f"Reason: {look.reason(facts['reason'])}" if facts.get("reason") else "",
-        "Closed by hand on the venues: the price part is not known." if by_hand else "",
+        _taken_words(facts) if facts.get("by_hand") == "yes" else "",
         kept_words(facts, number(facts, "kept"), look),
         f"Held {held}" if held else "",
     )
+
+
+def _taken_words(facts: Facts) -> str:
+    words = "Not all of it was closed by me: a venue or a hand did the rest"
+    is_known = "price_usd" in facts
+    return f"{words}." if is_known else f"{words}, its price is not known yet."
 
 
 def _stays_open(facts: Facts, look: Look) -> Sequence[str]:
@@ -304,7 +310,9 @@ def _leg_lost(facts: Facts, look: Look) -> Sequence[str]:
             f" · {_tail(facts, look)}"
         ),
         f"No order of mine did it. Left there: {quantity(facts, 'remaining')} {base}.",
-        f"I bring the leg on {other} down to the same size.",
+        f"I send nothing to {other}: your rule is to be asked. See the next message."
+        if facts.get("follows") == "no"
+        else f"I bring the leg on {other} down to the same size.",
     )
 
 

@@ -230,8 +230,13 @@ def _by_hand(leg: TradeLeg, quantity: Decimal) -> dict[str, str]:
     )
 
 
-def leg_lost(docket: Docket, number: int, lost: Decimal, now: datetime) -> Alert:
-    """Return the critical alert on a leg that shrank without an order of ours."""
+def leg_lost(
+    docket: Docket, number: int, lost: Decimal, now: datetime, *, reduces: bool
+) -> Alert:
+    """Return the critical alert on a leg that shrank without an order of ours.
+
+    `reduces` tells whether the other leg follows by itself.
+    """
     trade = docket.trade
     leg, other = trade.legs[number - 1], trade.legs[2 - number]
     more = known(
@@ -240,6 +245,7 @@ def leg_lost(docket: Docket, number: int, lost: Decimal, now: datetime) -> Alert
         lost=lost,
         remaining=docket.booked(number),
         other_venue=other.instrument.venue_id,
+        follows="yes" if reduces else "no",
     )
     return Alert(
         kind=AlertKind.LEG_LOST,

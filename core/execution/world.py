@@ -267,9 +267,14 @@ class World:
             event = Event(now, WHO, f"halt {scope}", reason)
             await self.halts.set_halt(halt, event)
 
-    async def stop_repairs(self, trade: Trade, user_id: UserId) -> None:
-        """Send nothing automatic in both instruments until a person allows it again."""
+    async def stop_repairs(self, trade: Trade, user_id: UserId | None) -> None:
+        """Send nothing automatic in both instruments until a person allows it again.
+
+        Without a user it is the owners' standing rule on lost legs.
+        """
         reason = "repairs of this pair were stopped by an owner"
+        if user_id is None:
+            reason = "the rule is to ask before the other leg follows a lost one"
         for leg in trade.legs:
             scope = scope_of(leg.instrument.venue_id, leg.instrument.symbol)
             now = self.clock.now()

@@ -60,7 +60,8 @@ class AlertKind(StrEnum):
     |                | hand: `do_venue`, `do_symbol` (native name), `do_side`          |
     |                | (buy/sell), `do_quantity`; while an order is being checked:     |
     |                | `asked_venue`, `asked_side`, `asked_quantity`, `decide_by`      |
-    | LEG_LOST       | `venue`, `side`, `lost` (base), `remaining`, `other_venue`      |
+    | LEG_LOST       | `venue`, `side`, `lost` (base), `remaining`, `other_venue`,     |
+    |                | `follows` (the other leg is reduced: yes, no)                   |
     | RESTARTED      | `fine`, `repaired`, `checking`, `attention` (counts),           |
     |                | `not_started`, `entries` (active/reducing/halted),              |
     |                | `entries_since`, `entries_reason`; `items`: JSON list with      |

@@ -56,6 +56,7 @@ class Key(StrEnum):
     EXIT_DELISTED = "exit_delisted"
     EXIT_HOLD = "exit_hold"
     MAX_HOLD_H = "exit_max_hold_h"
+    REDUCE_LOST = "reduce_lost"
     AUTO_ENTRY = "auto_entry"
     CRITICAL = "deliver_critical"
     TRADE = "deliver_trade"
@@ -313,6 +314,7 @@ _TABLE = (
     _rule(Key.EXIT_DELISTED, ExitAction.BUTTON),
     _rule(Key.EXIT_HOLD, ExitAction.OFF),
     _level(Key.MAX_HOLD_H, Kind.HOURS, "168", "1", "8760"),
+    Preference(key=Key.REDUCE_LOST, kind=Kind.FLAG, default=True, risk=Risk.LOWER),
     Preference(key=Key.AUTO_ENTRY, kind=Kind.FLAG, default=False, risk=Risk.WIDER),
     _class(Key.CRITICAL, AlertDelivery.ON, Risk.QUIETER),
     _class(Key.TRADE, AlertDelivery.ON, Risk.QUIETER),
@@ -417,8 +419,8 @@ def is_riskier(preference: Preference, old: Value, new: Value) -> bool:
             return new > old
         case Risk.LOWER, Decimal(), Decimal():
             return new < old
-        case Risk.WIDER, bool(), bool():
-            return new and not old
+        case risk, bool(), bool():
+            return new is not old and new is (risk is Risk.WIDER)
         case Risk.WIDER, tuple(), tuple():
             return bool(old) and (not new or not set(new) <= set(old))
         case _, str(), str():

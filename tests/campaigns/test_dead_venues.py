@@ -118,6 +118,7 @@ class Hall(Arena):
             outbox=MemoryOutbox(self.journal),
             scanner=scanner,
             foreign=SimpleNamespace(found=tuple),
+            reconciler=SimpleNamespace(),
             preferences=no_choices(self.clock),
             limits=Limits(halts=self.journal, clock=self.clock, caps=CAPS),
             exits=exits,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from core.model.preferences import Key
 from core.model.trade import TradeState
-from tests.journeys.house import find
+from core.model.units import UserId
+from tests.journeys.house import ANNA, find
 from tests.journeys.live import (
     COIN,
     NAMES,
@@ -29,6 +32,7 @@ from tests.journeys.live import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
     from pathlib import Path
 
     from tests.journeys.house import House
@@ -101,6 +105,75 @@ async def test_a_leg_that_the_venue_takes_away_is_matched_within_seconds(
         if left:
             await house.leave(COIN)
             assert (await newest(house)).state is CLOSED
+
+
+LOW = Decimal("0.97")
+"""A liquidation sells below the mark."""
+
+
+def low_price(house: House, venue: str) -> Decimal:
+    """Return a price 3 % below a venue's mark."""
+    return Decimal(house.truth(COIN)["venues"][venue]["mark_price"]) * LOW
+
+
+async def liquidate(house: House, venue: str) -> datetime:
+    """Take the whole leg away, below its mark; return when."""
+    price = low_price(house, venue)
+    house.box.accounts.force(venue, COIN, "liquidation", price=price)
+    return house.clock.now()
+
+
+async def told_of(house: House, words: str) -> datetime:
+    """Let the timer run every 30 s until a message says so; return when it did."""
+    for _ in range(6):
+        await watch(house)
+        if find(house, words):
+            return house.clock.now()
+        await house.pass_time(2 * STEP)
+    message = f"nobody says {words!r}"
+    raise AssertionError(message)
+
+
+@pytest.mark.parametrize("venue", NAMES)
+async def test_a_liquidated_leg_is_an_alarm_and_the_other_one_follows(
+    tmp_path: Path, venue: str
+) -> None:
+    """Told within 65 s, and the other leg is sold at once."""
+    async with house_on(tmp_path, venue) as house:
+        await open_pair(house)
+        await house.pass_time(8 * STEP)
+        at = await liquidate(house, venue)
+
+        told = await told_of(house, "LEG LOST")
+        await rested(house)
+
+        assert told - at <= timedelta(seconds=65)
+        assert (await newest(house)).state is CLOSED
+        assert not any(exposure(house).values())
+
+
+async def test_who_is_to_be_asked_keeps_the_other_leg_until_he_says(
+    tmp_path: Path,
+) -> None:
+    """The rule set in chat: an alarm, nothing sent, and one tap that lets it follow."""
+    async with house_on(tmp_path, "hyperliquid") as house:
+        await house.engine.preferences.choose(Key.REDUCE_LOST, False, UserId(ANNA))  # noqa: FBT003 - a value
+        await open_pair(house)
+        await house.pass_time(8 * STEP)
+        before = exposure(house)
+        await liquidate(house, "hyperliquid")
+
+        await told_of(house, "your rule is to be asked")
+        await house.pass_time(timedelta(minutes=5))
+        await watch(house)
+        partner = PARTNERS["hyperliquid"]
+        assert exposure(house)[partner] == before[partner]
+
+        alarm = find(house, "NOT HEDGED")[-1]
+        await house.tap("Retry now", alarm)
+        await rested(house)
+        assert (await newest(house)).state is CLOSED
+        assert not any(exposure(house).values())
 
 
 # --- a close that fails ---------------------------------------------------------------

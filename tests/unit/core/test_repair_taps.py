@@ -244,3 +244,51 @@ async def test_a_part_that_was_sold_is_told_with_what_is_left() -> None:
     assert Decimal(latest.facts["do_quantity"]) == Decimal(6)
     assert stage.trade.first.held_base == Decimal(6)
     await stage.nursery.cancel()
+
+
+# --- a lost leg, and an owner who wants to be asked -----------------------------------
+
+
+async def asked_about_a_lost_leg() -> Stage:
+    """Return a pair whose short was liquidated, its owner to be asked first."""
+    stage = Stage()
+    await stage.open()
+    await until_idle(stage, 60)
+    stage.reconciler.reduces_lost = False
+    stage.second.move_position(Decimal(10))
+    await stage.play(stage.reconciler.check_positions())
+    await until_idle(stage, 120)
+    return stage
+
+
+async def test_who_wants_to_be_asked_is_alarmed_and_nothing_is_sent() -> None:
+    """His rule: the long of 10 stays until he says what to do, over a restart too."""
+    stage = await asked_about_a_lost_leg()
+
+    (lost,) = stage.alerts(AlertKind.LEG_LOST)
+    assert lost.facts["follows"] == "no"
+    (alarm,) = stage.alerts(AlertKind.NOT_HEDGED)
+    assert "your rule is to be asked" in alarm.facts["reason"]
+    await stage.nursery.cancel()
+    stage.restart()
+    await stage.play(stage.reconciler.at_start())
+    await until_idle(stage, 300)
+
+    assert stage.held == (Decimal(10), Decimal(0))
+    assert len(stage.orders_made) == 2
+    assert stage.trade.needs_attention
+    await stage.nursery.cancel()
+
+
+async def test_retry_now_lets_the_other_leg_follow() -> None:
+    """His word is the order that the rule held back: 10 are sold, reduce-only."""
+    stage = await asked_about_a_lost_leg()
+
+    assert await stage.play(stage.execution.retry_now(TRADE))
+    await until_idle(stage, 5)
+
+    assert stage.state is TradeState.CLOSED
+    assert stage.orders_made[-1].is_reduce_only
+    assert stage.journal.halt_rows == {}
+    assert not any(stage.held)
+    await stage.nursery.cancel()
