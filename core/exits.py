@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from core.model.exit import ExitAction, ExitRule, ExitRules, Timer, Verdict
 from core.model.preferences import Key
+from core.model.units import VenueId
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from core.model.exit import ExitFacts, Timers
     from core.model.preferences import Effective
-    from core.model.units import VenueId
 
 STAYS = timedelta(seconds=60)
 """A price condition must hold at every look for so long: one bad mark does nothing."""
@@ -35,6 +35,8 @@ BEFORE_PAYMENT = timedelta(seconds=60)
 PAID_BY = timedelta(seconds=60)
 """A payment counts as made so long after its moment."""
 TOLD, WARN, CRITICAL = "told", "warn", "critical"
+DUE = "due"
+"""A close was decided on for another venue's trouble, which is over."""
 
 
 def rules_of(effective: Effective) -> ExitRules:
@@ -49,6 +51,7 @@ def rules_of(effective: Effective) -> ExitRules:
         warn_distance=effective.number(Key.WARN_DISTANCE),
         critical_distance=effective.number(Key.CRITICAL_DISTANCE),
         max_gap=effective.number(Key.MAX_GAP),
+        max_trouble=timedelta(minutes=int(effective.number(Key.MAX_TROUBLE_MIN))),
         max_hold=timedelta(hours=int(effective.number(Key.MAX_HOLD_H))),
     )
 
@@ -59,6 +62,7 @@ _ACTIONS = {
     ExitRule.LIQUIDATION: Key.EXIT_LIQUIDATION,
     ExitRule.GAP: Key.EXIT_GAP,
     ExitRule.DELISTED: Key.EXIT_DELISTED,
+    ExitRule.VENUE: Key.EXIT_VENUE,
     ExitRule.HOLD: Key.EXIT_HOLD,
 }
 
@@ -97,10 +101,13 @@ def _action(rule: ExitRule, rules: ExitRules, timer: Timer) -> ExitAction:
 def may_close(facts: ExitFacts, verdict: Verdict) -> bool:
     """Tell whether a close may be sent now.
 
-    Never on stale data or with a silent venue. A payment that we are about to receive
-    is waited for, unless a leg is about to be liquidated.
+    Never on stale data or with a silent venue, and for a venue's trouble not before it
+    is over. A payment that we are about to receive is waited for, unless a leg is about
+    to be liquidated.
     """
     if not facts.is_live:
+        return False
+    if verdict.rule is ExitRule.VENUE and not facts.in_order:
         return False
     if verdict.is_critical:
         return True
@@ -128,6 +135,8 @@ def _shown(key: str, value: str) -> str:
         return f"{Decimal(value) * 100:.1f}%"
     if key == "result_usd":
         return f"${Decimal(value):.2f}"
+    if key == "lasted_s":
+        return f"{Decimal(value) / 60:.0f} min"
     if key in {"held_s", "planned_s"}:
         return f"{Decimal(value) / 3600:.0f} h"
     return value
@@ -142,6 +151,7 @@ _WORDS = {
     ExitRule.LIQUIDATION: "{venue} was {distance} away from liquidation",
     ExitRule.GAP: "the legs' prices were {gap} apart, more than {most}",
     ExitRule.DELISTED: "{venue} takes the contract off its list",
+    ExitRule.VENUE: "{venue} was in trouble for {lasted_s} and {how}",
     ExitRule.HOLD: "held for {held_s}, {planned_s} were planned",
     ExitRule.BELOW: "the net spread fell to {spread_per_hour}, below {stop_per_hour}",
     ExitRule.AFTER_PAYMENT: "you wanted it closed after the payment",
@@ -239,6 +249,47 @@ def _delisted(facts: ExitFacts, rules: ExitRules, timer: Timer) -> Looked:
     return Timer(band=TOLD), verdict
 
 
+def _venue(facts: ExitFacts, rules: ExitRules, timer: Timer) -> Looked:
+    """Fire once one venue was in trouble at every look for long enough.
+
+    A close that was decided on waits until both venues are in order again. While it is
+    not known how they are, the timer stays as it is.
+    """
+    if not facts.troubles:
+        return _over(facts, rules, timer)
+    if timer.about not in facts.troubles:
+        band = DUE if timer.band else ""
+        timer = Timer(since=facts.now, about=min(facts.troubles), band=band)
+    since = timer.since or facts.now
+    lasted = facts.now - since
+    if lasted < rules.max_trouble:
+        return replace(timer, since=since), None
+    verdict = _verdict(
+        ExitRule.VENUE,
+        timer,
+        venue=timer.about,
+        how=facts.troubles[VenueId(timer.about)],
+        lasted_s=Decimal(int(lasted.total_seconds())),
+        since=since.isoformat(),
+    )
+    return replace(timer, band=TOLD, mark=None), verdict
+
+
+def _over(facts: ExitFacts, rules: ExitRules, timer: Timer) -> Looked:
+    closes = rules.action(ExitRule.VENUE) is ExitAction.CLOSE
+    if not facts.in_order:
+        return timer, None
+    if not timer.band or not closes or timer.since is None:
+        return Timer(), None
+    ended = timer.mark or facts.now
+    lasted = Decimal(int((ended - timer.since).total_seconds()))
+    how = "is in order again"
+    verdict = _verdict(
+        ExitRule.VENUE, timer, venue=timer.about, how=how, lasted_s=lasted
+    )
+    return replace(timer, mark=ended), replace(verdict, is_news=False)
+
+
 def _hold(facts: ExitFacts, rules: ExitRules, timer: Timer) -> Looked:
     if facts.opened_at is None or facts.now - facts.opened_at < rules.max_hold:
         return Timer(), None
@@ -297,6 +348,7 @@ _LOOKS: dict[ExitRule, Callable[[ExitFacts, ExitRules, Timer], Looked]] = {
     ExitRule.PROFIT: _profit,
     ExitRule.SPREAD: _spread,
     ExitRule.GAP: _gap,
+    ExitRule.VENUE: _venue,
     ExitRule.HOLD: _hold,
 }
 """In the order in which one reason is named when several fire."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.errors import TradeBusyError, UnknownTradeError
 from core.execution.facts import exit_rule
 from core.exits import judge, may_close, words
+from core.health import Answering
 from core.margin import leg_margins, restoring_transfer
 from core.model.alert import AlertLevel
 from core.model.control import Event
@@ -25,9 +26,11 @@ from core.model.trade import TradeState
 from core.model.units import TradeId
 from core.orders.desk import asked
 from core.positions import value_trade
+from core.venue_trouble import STOPPED, VenueStates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from core.execution import Execution
     from core.model.exit import ExitRules, Timers, Verdict
@@ -54,6 +57,8 @@ class Seen:
     fresh: Callable[[Instrument], FundingSnapshot | None]
     absence: Callable[[Instrument], AbsenceReason | None]
     """Why its venue does not list it any more."""
+    answering: Callable[[VenueId], Answering] = lambda _: Answering()
+    """How a venue's public data has been coming."""
     is_doubted: Callable[[Instrument], bool] = lambda _: False
     """Its rate's unit is in doubt: no rule may go by it."""
 
@@ -149,6 +154,16 @@ class ExitWatch:
             now,
         )
         venues = {leg.instrument.venue_id for leg in trade.legs}
+        absences = {
+            leg.instrument.venue_id: self._market.absence(leg.instrument)
+            for leg in trade.legs
+        }
+        states = VenueStates(
+            answered=answered,
+            halts=await self._world.halts.halts(),
+            answering=self._market.answering,
+            absence=self._market.absence,
+        )
         return ExitFacts(
             now=now,
             size_usd=_size_usd(position),
@@ -173,12 +188,16 @@ class ExitWatch:
             },
             gap=_gap(position),
             delisted=tuple(
-                leg.instrument.venue_id
-                for leg in trade.legs
-                if self._market.absence(leg.instrument) is not None
+                venue_id
+                for venue_id, why in absences.items()
+                if why not in {None, STOPPED}
             ),
+            troubles=states.troubles(trade),
+            in_order=states.in_order(trade),
             opened_at=trade.opened_at,
-            is_live=venues <= answered and venues <= set(snapshots),
+            is_live=venues <= answered
+            and venues <= set(snapshots)
+            and STOPPED not in absences.values(),
         ), position
 
     # --- what follows -----------------------------------------------------------------
@@ -273,7 +292,7 @@ class ExitWatch:
         await self._remember(trade.trade_id, timers)
         what = "took back" if timer is None else "asked for"
         detail = f"trade={trade.trade_id} {rule.value}" + (
-            "" if timer is None else f" {_text_of(timer)}"
+            "" if timer is None else f" {timer.text}"
         )
         event = Event(
             self._world.clock.now(), f"user {user_id}", f"{what} an exit", detail
@@ -281,9 +300,14 @@ class ExitWatch:
         await self._world.halts.log_event(event)
 
     async def wishes(self, trade_id: TradeId) -> Timers:
-        """Return what a person asked of one pair."""
+        """Return what a person asked of one pair, and a close that awaits a venue."""
         timers = (await self._recall()).get(trade_id, {})
-        return {rule: timers[rule] for rule in WISHES if rule in timers}
+        found = {rule: timers[rule] for rule in WISHES if rule in timers}
+        venue = timers.get(ExitRule.VENUE)
+        closes = self._rules().action(ExitRule.VENUE) is ExitAction.CLOSE
+        if closes and venue is not None and venue.band:
+            found[ExitRule.VENUE] = venue
+        return found
 
     # --- memory -----------------------------------------------------------------------
 
@@ -303,7 +327,7 @@ class ExitWatch:
             known[trade_id] = dict(timers)
         else:
             known.pop(trade_id, None)
-        texts = {rule.value: _text_of(timer) for rule, timer in timers.items()}
+        texts = {rule.value: timer.text for rule, timer in timers.items()}
         await self._memory.remember(f"{PREFIX}{trade_id}", texts or None)
 
 
@@ -355,32 +379,10 @@ def _gap(position: Position) -> Decimal | None:
     return abs(long - short) / ((long + short) / 2)
 
 
-def _text_of(timer: Timer) -> str:
-    parts = (
-        "" if timer.since is None else timer.since.isoformat(),
-        str(timer.count),
-        "" if timer.mark is None else timer.mark.isoformat(),
-        timer.band,
-        "" if timer.level is None else f"{timer.level:f}",
-    )
-    return "|".join(parts)
-
-
 def _timers_of(texts: Mapping[str, str]) -> dict[ExitRule, Timer]:
     """Return stored timers; one of a rule that is gone is left out."""
     return {
-        ExitRule(name): _timer_of(text)
+        ExitRule(name): Timer.parse(text)
         for name, text in texts.items()
         if name in set(ExitRule)
     }
-
-
-def _timer_of(text: str) -> Timer:
-    since, count, mark, band, level = text.split("|")
-    return Timer(
-        since=datetime.fromisoformat(since) if since else None,
-        count=int(count),
-        mark=datetime.fromisoformat(mark) if mark else None,
-        band=band,
-        level=Decimal(level) if level else None,
-    )

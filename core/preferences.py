@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 _MUTE = "mute:"
 _PAIR = 2
-_WHOLE = {Kind.WHOLE, Kind.TIMES, Kind.HOURS}
+_WHOLE = {Kind.WHOLE, Kind.TIMES, Kind.HOURS, Kind.MINUTES}
 CHANGED = "setting "
 """How the audit line of a changed preference begins; its key follows."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -44,9 +45,7 @@ def exit_alert(facts: Facts, look: Look) -> Parts:
         f"{sign} {text(base)} {_SAYS[rule](facts, look)} · {look.badge}"
         f" · {text(facts.get('trade', '?'))}",
         _transfer(facts, look),
-        "I close it now: both venues must answer, and nothing may be halted."
-        if closes
-        else "",
+        _closing(rule) if closes else "",
     )
     row = ShownRow(
         base=Base(base), trade_id=TradeId(facts["trade"]) if "trade" in facts else None
@@ -55,6 +54,13 @@ def exit_alert(facts: Facts, look: Look) -> Parts:
     wants_button = action == ExitAction.BUTTON.value and look.can_trade
     buttons = [look.button("Position", Verb.POSITION, "0")]
     return html, rows_of([close, *buttons] if wants_button else buttons), [row]
+
+
+def _closing(rule: ExitRule) -> str:
+    """Say when a rule that closes by itself does so."""
+    if rule is ExitRule.VENUE:
+        return "I close it as soon as both venues are in order again; not before."
+    return "I close it now: both venues must answer, and nothing may be halted."
 
 
 def _acts(rule: ExitRule, facts: Facts) -> bool:
@@ -94,6 +100,12 @@ def _delisted(facts: Facts, look: Look) -> str:
     return f"leaves {venue}'s list: close while it still trades"
 
 
+def _venue(facts: Facts, look: Look) -> str:
+    lasted = numbers.duration_text(timedelta(seconds=int(facts.get("lasted_s", "0"))))
+    venue, how = facts.get("venue", "?"), facts.get("how", "is in trouble")
+    return f"held on a venue in trouble for {lasted}: {look.reason(f'{venue} {how}')}"
+
+
 def _hold(facts: Facts, look: Look) -> str:
     del look
     held = number(facts, "held_s")
@@ -124,6 +136,7 @@ _SAYS: Mapping[ExitRule, Callable[[Facts, Look], str]] = {
     ExitRule.LIQUIDATION: _liquidation,
     ExitRule.GAP: _gap,
     ExitRule.DELISTED: _delisted,
+    ExitRule.VENUE: _venue,
     ExitRule.HOLD: _hold,
     ExitRule.BELOW: _below,
     ExitRule.AFTER_PAYMENT: _after_payment,
@@ -167,6 +180,13 @@ def wish_lines(wishes: Timers, look: Look) -> str:
     if below is not None and below.level is not None:
         level = numbers.rate(below.level, look.rate_hours, is_signed=True)
         said.append(f"Closes when the net spread stays below {level}.")
+    venue = wishes.get(ExitRule.VENUE)
+    if venue is not None and venue.since is not None:
+        title = text(look.title(venue.about))
+        said.append(
+            f"Closes once both venues are in order: {title} is in trouble since"
+            f" {numbers.moment(venue.since)}."
+        )
     return " ".join(said)
 
 

@@ -287,6 +287,21 @@ SAYS: Mapping[Key, Says] = {
         "button",
         _ACTIONS,
     ),
+    Key.EXIT_VENUE: Says(
+        "Venue in trouble",
+        "Venue trouble",
+        "When a venue is silent, takes no orders or stops a held contract for longer"
+        " than the time below. Close waits until both venues are in order again.",
+        "button",
+        _ACTIONS,
+    ),
+    Key.MAX_TROUBLE_MIN: Says(
+        "Trouble lasts",
+        "Trouble min",
+        "Minutes at a stretch that a venue may be in trouble.",
+        "30",
+        _dollars(5, 15, 30, 60, 240),
+    ),
     Key.EXIT_HOLD: Says(
         "Held long enough",
         "Hold",
@@ -410,6 +425,8 @@ SECTIONS: Mapping[str, Section] = {
             Key.EXIT_GAP,
             Key.MAX_GAP,
             Key.EXIT_DELISTED,
+            Key.EXIT_VENUE,
+            Key.MAX_TROUBLE_MIN,
         ),
     ),
     "notify": Section(
@@ -473,6 +490,14 @@ def value_words(key: Key, value: Value, look: Look) -> str:
     return _number_words(kind, value, look)
 
 
+_UNITS = {
+    Kind.TIMES: "x",
+    Kind.PERIOD: " h",
+    Kind.HOURS: " h",
+    Kind.MINUTES: " min",
+}
+
+
 def _number_words(kind: Kind, value: Decimal, look: Look) -> str:
     if kind is Kind.USD:
         return numbers.whole_usd(value)
@@ -480,7 +505,7 @@ def _number_words(kind: Kind, value: Decimal, look: Look) -> str:
         return numbers.rate(value, look.rate_hours)
     if kind is Kind.SHARE:
         return f"{numbers.plain((value * 100).normalize())}%"
-    unit = {Kind.TIMES: "x", Kind.PERIOD: " h", Kind.HOURS: " h"}.get(kind, "")
+    unit = _UNITS.get(kind, "")
     return f"{numbers.plain(value)}{unit}"
 
 
@@ -621,6 +646,12 @@ def _hours(typed: str, _look: Look) -> Decimal:
     return _number(bare.rstrip("hd")) * (24 if days else 1)
 
 
+def _minutes(typed: str, _look: Look) -> Decimal:
+    bare = typed.lower().replace(" ", "").removesuffix("in")
+    hours = bare.endswith("h")
+    return _number(bare.rstrip("hm")) * (60 if hours else 1)
+
+
 def _quiet(typed: str, _look: Look) -> str:
     if typed.lower() in {"off", "none", "no"}:
         return ""
@@ -668,6 +699,7 @@ _READERS: Mapping[Kind, Callable[[str, Look], Value]] = {
     Kind.TIMES: _count,
     Kind.PERIOD: _period,
     Kind.HOURS: _hours,
+    Kind.MINUTES: _minutes,
     Kind.SHARE: _share,
     Kind.FLAG: _flag,
     Kind.VENUES: _venues,

@@ -321,6 +321,7 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
             market=Seen(
                 fresh=scanner.rates.fresh,
                 absence=scanner.absence,
+                answering=monitor.of,
                 is_doubted=lambda each: proofs.doubt(each) is not None,
             ),
         ),

@@ -24,6 +24,8 @@ class ExitRule(StrEnum):
     """The legs' prices drifted apart."""
     DELISTED = "delisted"
     """A venue takes a leg's contract off its list."""
+    VENUE = "venue"
+    """A venue was in trouble for too long: silent, or it took no orders."""
     HOLD = "hold"
     """The pair is held for longer than planned."""
     BELOW = "below"
@@ -58,6 +60,8 @@ class ExitRules:
     """Fractions of the mark price, nearer leg."""
     max_gap: Decimal = Decimal("0.01")
     """Fraction of the mid between the legs' marks."""
+    max_trouble: timedelta = timedelta(minutes=30)
+    """How long a venue may be in trouble."""
     max_hold: timedelta = timedelta(days=7)
 
     def action(self, rule: ExitRule) -> ExitAction:
@@ -79,6 +83,33 @@ class Timer:
     """Which level was told last: warn, critical, told."""
     level: Decimal | None = None
     """A person's own level."""
+    about: str = ""
+    """Venue whose condition is timed, where it is one venue's."""
+
+    @property
+    def text(self) -> str:
+        """Return it as it is stored."""
+        parts = (
+            "" if self.since is None else self.since.isoformat(),
+            str(self.count),
+            "" if self.mark is None else self.mark.isoformat(),
+            self.band,
+            "" if self.level is None else f"{self.level:f}",
+        )
+        return "|".join((*parts, self.about) if self.about else parts)
+
+    @classmethod
+    def parse(cls, text: str) -> Timer:
+        """Return what was stored, also by a version that knew fewer parts."""
+        since, count, mark, band, level, *about = text.split("|")
+        return cls(
+            since=datetime.fromisoformat(since) if since else None,
+            count=int(count),
+            mark=datetime.fromisoformat(mark) if mark else None,
+            band=band,
+            level=Decimal(level) if level else None,
+            about=about[0] if about else "",
+        )
 
 
 Timers = Mapping[ExitRule, Timer]
@@ -106,6 +137,11 @@ class ExitFacts:
     gap: Decimal | None = None
     """Between the legs' marks, a fraction of their mid."""
     delisted: tuple[VenueId, ...] = ()
+    troubles: Mapping[VenueId, str] = field(default_factory=dict)
+    """Venues in trouble, each with how: the end of a sentence that begins with it."""
+    in_order: bool = False
+    """Both venues are known to answer and to take orders; not the same as no trouble,
+    which may only mean that nothing was asked yet."""
     opened_at: datetime | None = None
     is_live: bool = False
     """Rates of both legs are fresh and both venues answered just now."""

@@ -54,6 +54,8 @@ class Key(StrEnum):
     EXIT_GAP = "exit_gap"
     MAX_GAP = "exit_max_gap"
     EXIT_DELISTED = "exit_delisted"
+    EXIT_VENUE = "exit_venue"
+    MAX_TROUBLE_MIN = "exit_max_trouble_min"
     EXIT_HOLD = "exit_hold"
     MAX_HOLD_H = "exit_max_hold_h"
     REDUCE_LOST = "reduce_lost"
@@ -83,6 +85,7 @@ class Kind(StrEnum):
     SHARE = "share"
     """A fraction; people type and read %."""
     HOURS = "hours"
+    MINUTES = "minutes"
     ACTION = "action"
     """What an exit rule leads to: off, tell, button, close."""
     FLAG = "flag"
@@ -312,6 +315,8 @@ _TABLE = (
     _rule(Key.EXIT_GAP, ExitAction.TELL),
     _level(Key.MAX_GAP, Kind.SHARE, "0.01", "0.0005", "1"),
     _rule(Key.EXIT_DELISTED, ExitAction.BUTTON),
+    _rule(Key.EXIT_VENUE, ExitAction.BUTTON),
+    _level(Key.MAX_TROUBLE_MIN, Kind.MINUTES, "30", "2", "1440"),
     _rule(Key.EXIT_HOLD, ExitAction.OFF),
     _level(Key.MAX_HOLD_H, Kind.HOURS, "168", "1", "8760"),
     Preference(key=Key.REDUCE_LOST, kind=Kind.FLAG, default=True, risk=Risk.LOWER),

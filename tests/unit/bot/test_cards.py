@@ -1134,3 +1134,35 @@ def test_an_open_pair_says_what_a_listed_unit_holds() -> None:
 
     assert "1 1000PEPEUSDT on BN = 1000 PEPE" in text
     assert text.count("= 1000") == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "promise"),
+    [
+        ("tell", False),
+        ("button", False),
+        ("close", True),
+    ],
+)
+def test_a_venues_trouble_is_told_with_what_follows(action: str, promise: bool) -> None:  # noqa: FBT001 - a table
+    """Who reads that a venue is dead must not fear that the other leg is sold now."""
+    facts = {
+        **ALERT_FACTS[AlertKind.EXIT],
+        "rule": "venue",
+        "action": action,
+        "how": "does not answer: timeout",
+        "lasted_s": "1860",
+    }
+    alert = Alert(
+        kind=AlertKind.EXIT,
+        level=AlertLevel.TRADE,
+        dedupe_key="exit:1",
+        facts=facts,
+        created_at=START,
+    )
+    card = alert_card(LOOK, alert)
+
+    assert "Binance does not answer: timeout" in _text(card)
+    assert "31 min" in _text(card)
+    assert ("as soon as both venues are in order" in _text(card)) is promise
+    assert any("Close" in label for label in _labels(card)) is (action == "button")

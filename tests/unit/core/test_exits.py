@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.exits import judge, may_close
+from core.exits import judge, may_close, words
 from core.model.exit import (
     ExitAction,
     ExitFacts,
@@ -89,6 +89,7 @@ def test_a_rule_that_is_off_neither_fires_nor_remembers(rule: ExitRule) -> None:
         "distances": {BINANCE: Decimal("0.05")},
         "gap": Decimal("0.05"),
         "delisted": (BINANCE,),
+        "troubles": {HYPERLIQUID: "does not answer: timeout"},
         "opened_at": START - timedelta(days=30),
     }
     found = {
@@ -252,6 +253,85 @@ def test_a_contract_that_leaves_its_list_is_told_at_once() -> None:
 
     assert verdict.rule is ExitRule.DELISTED
     assert verdict.numbers == {"venue": "hyperliquid"}
+
+
+# --- a venue in trouble ---------------------------------------------------------------
+
+SILENT = {"troubles": {BINANCE: "does not answer: timeout"}, "in_order": False}
+FINE: dict[str, Any] = {"troubles": {}, "in_order": True}
+MINUTE = timedelta(minutes=1)
+
+
+def test_a_venues_trouble_is_told_once_after_the_set_time_and_not_before() -> None:
+    """30 min of silence at every look: a hiccup of a venue is no reason to leave."""
+    watch = Watch()
+    watch.look(MINUTE, **SILENT)
+    assert watch.fired(29 * MINUTE + LOOK) == []
+    (verdict,) = watch.look()
+    assert verdict.rule is ExitRule.VENUE
+    assert verdict.is_news
+    assert (verdict.numbers["venue"], verdict.numbers["lasted_s"]) == (
+        "binance",
+        "1800",
+    )
+    assert [each.is_news for each in watch.look(HOUR)] == [False]
+
+
+def test_one_good_look_ends_a_venues_trouble() -> None:
+    """29 minutes twice are not 58 minutes at a stretch."""
+    watch = Watch()
+    watch.look(MINUTE, **SILENT)
+    watch.look(29 * MINUTE)
+    watch.look(LOOK, **FINE)
+    assert ExitRule.VENUE not in watch.timers
+    watch.look(LOOK, **SILENT)
+    assert watch.fired(29 * MINUTE) == []
+
+
+def test_what_is_not_known_neither_ends_nor_counts_as_trouble() -> None:
+    """Just after a start nothing was asked yet: the timer stays, nothing fires."""
+    watch = Watch()
+    watch.look(MINUTE, **SILENT)
+    began = watch.timers[ExitRule.VENUE]
+    assert watch.fired(2 * HOUR, troubles={}, in_order=False) == []
+    assert watch.timers[ExitRule.VENUE] == began
+
+
+def test_the_other_venues_trouble_has_a_time_of_its_own() -> None:
+    """20 minutes of one venue and 20 of the other are not 40 of either."""
+    watch = Watch()
+    watch.look(MINUTE, **SILENT)
+    watch.look(20 * MINUTE)
+    other = {HYPERLIQUID: "takes no orders: it refused our key"}
+    assert watch.fired(LOOK, troubles=other) == []
+    assert watch.fired(20 * MINUTE) == []
+    (verdict,) = watch.look(10 * MINUTE)
+    assert verdict.numbers["venue"] == "hyperliquid"
+
+
+def test_a_close_for_a_venues_trouble_waits_until_both_are_in_order() -> None:
+    """A dead venue would leave the other leg alone; back again, the pair is left."""
+    watch = Watch()
+    watch.look(MINUTE, **SILENT)
+    (verdict,) = watch.look(HOUR)
+    assert not may_close(watch.facts, verdict)
+    (verdict,) = watch.look(LOOK, **FINE)
+    assert may_close(watch.facts, verdict)
+    assert not verdict.is_news
+    assert words(verdict) == "binance was in trouble for 60 min and is in order again"
+    (later,) = watch.look(HOUR)
+    assert words(later) == words(verdict)
+
+
+def test_a_rule_that_only_tells_forgets_a_trouble_that_is_over() -> None:
+    """The next one is told again."""
+    watch = Watch(replace(EVERY, actions={ExitRule.VENUE: ExitAction.TELL}))
+    watch.look(MINUTE, **SILENT)
+    assert watch.fired(HOUR) == [ExitRule.VENUE]
+    assert watch.look(LOOK, **FINE) == ()
+    assert watch.timers == {}
+    watch.look(MINUTE, **SILENT)
+    assert [each.is_news for each in watch.look(HOUR)] == [True]
 
 
 def test_the_longest_hold_ends_to_the_second() -> None:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.errors import TradeBusyError, UnknownTradeError
+from core.errors import TradeBusyError, TroubleKind, UnknownTradeError
 from core.exitwatch import ExitWatch, Seen
+from core.health import Answering
+from core.limits import REFUSED_KEY
 from core.model.alert import AlertKind, AlertLevel
 from core.model.control import GLOBAL_SCOPE, HALT_KEY, Event, Halt, TradingState
 from core.model.exit import ExitAction, ExitRule, ExitRules
 from core.model.instrument import AbsenceReason
+from core.model.trouble import Trouble
 from core.model.units import TradeId, UserId
 from tests.fakes.account import Answer, Reply
 from tests.fakes.journal import MemoryOutbox
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from core.model.instrument import Instrument
     from core.model.market import FundingSnapshot
     from core.model.order import VenuePosition
+    from core.model.units import VenueId
 
 ANNA = UserId(1)
 CLOSING = ExitRules(actions=dict.fromkeys(ExitRule, ExitAction.CLOSE))
@@ -46,6 +50,8 @@ class House:
         self.stale: set[str] = set()
         self.gone: set[str] = set()
         self.doubted = False
+        self.stopped: set[str] = set()
+        self.failing: set[str] = set()
         self.due_in = timedelta(minutes=30)
         self.restart()
 
@@ -58,12 +64,27 @@ class House:
             rules=lambda: self.rules,
             market=Seen(
                 fresh=self.fresh,
-                absence=lambda each: (
-                    AbsenceReason.DELISTED if each.venue_id in self.gone else None
-                ),
+                absence=self.absence,
+                answering=self.answering,
                 is_doubted=lambda _: self.doubted,
             ),
         )
+
+    def absence(self, instrument: Instrument) -> AbsenceReason | None:
+        """Tell why a contract is off its venue's list."""
+        if instrument.venue_id in self.gone:
+            return AbsenceReason.DELISTED
+        is_stopped = instrument.venue_id in self.stopped
+        return AbsenceReason.INACTIVE if is_stopped else None
+
+    def answering(self, venue_id: VenueId) -> Answering:
+        """Tell how a venue's public data has been coming."""
+        good = Answering(latency=timedelta(seconds=1))
+        if venue_id not in self.failing:
+            return good
+        now = self.stage.clock.now()
+        trouble = Trouble(venue_id, TroubleKind.TIMEOUT, "timeout", now)
+        return replace(good, failures=1, failing_since=now, trouble=trouble)
 
     def fresh(self, instrument: Instrument) -> FundingSnapshot | None:
         """Show the market as the test bent it."""
@@ -237,6 +258,100 @@ async def test_a_close_that_fails_stays_hedged_and_is_tried_after_ten_minutes(
     await house.look(1, timedelta(minutes=10))
     assert house.state == "closed"
     assert len(house.told) == 1
+
+
+# --- a venue in trouble ---------------------------------------------------------------
+
+
+async def test_a_silent_account_is_told_and_left_only_once_it_answers(
+    house: House,
+) -> None:
+    """Half an hour of silence: told once, nothing sent; both answer again: closed."""
+    house.stage.first.fails = lambda what: what == "positions"
+    await house.look(61)
+    assert [each.facts["rule"] for each in house.told] == ["venue"]
+    assert house.told[0].facts["how"] == "does not answer for our account"
+    await house.look(20)
+    assert house.state == "open"
+    assert ExitRule.VENUE in await house.watch.wishes(TRADE)
+
+    house.stage.first.fails = lambda _: False
+    await house.look(1)
+    assert house.state == "closed"
+    assert house.stage.held == (Decimal(0), Decimal(0))
+    assert house.reason == "binance was in trouble for 41 min and is in order again"
+    assert len(house.told) == 1
+
+
+async def test_rates_that_fail_are_a_trouble_too_and_a_restart_goes_on_counting(
+    house: House,
+) -> None:
+    """20 minutes before the restart and 10 after it make 30."""
+    house.rules = TELLING
+    house.failing.add(HYPERLIQUID)
+    await house.look(41)
+    house.restart()
+    await house.look(19)
+    assert house.told == []
+    await house.look(2)
+
+    (told,) = house.told
+    assert told.facts["venue"] == "hyperliquid"
+    assert 1800 <= int(told.facts["lasted_s"]) < 1830
+    assert told.facts["how"] == "does not answer: timeout"
+    house.restart()
+    await house.look(3)
+    assert len(house.told) == 1
+    assert house.state == "open"
+
+
+async def test_a_refused_key_is_a_trouble_until_the_venue_takes_orders(
+    house: House,
+) -> None:
+    """A venue that shows everything and takes nothing is no better than a dead one."""
+    now = house.stage.clock.now()
+    key, why = f"{REFUSED_KEY}key", "binance refused our key"
+    halt = Halt(BINANCE, key, TradingState.HALTED, why, now)
+    await house.stage.journal.set_halt(halt, Event(now, "engine", "halt binance"))
+    await house.look(80)
+    assert house.state == "open"
+    assert house.told[0].facts["how"] == "takes no orders: binance refused our key"
+
+    await house.stage.journal.clear_halt(
+        BINANCE, key, Event(now, "engine", "lift binance")
+    )
+    await house.look(1)
+    assert house.state == "closed"
+
+
+async def test_a_contract_whose_trading_is_stopped_is_not_sold_into_nothing(
+    house: House,
+) -> None:
+    """Stopped is not delisted: no rule closes one leg while the other cannot move."""
+    house.stopped.add(HYPERLIQUID)
+    house.marks[BINANCE] = "52"
+    await house.look(70)
+    assert house.state == "open"
+    assert house.stage.exposure == 0
+    rules = [each.facts["rule"] for each in house.told]
+    assert rules == ["profit", "gap", "venue"]
+
+    house.stopped.clear()
+    await house.look(1)
+    assert house.state == "closed"
+
+
+async def test_a_persons_halt_and_a_busy_minute_are_no_trouble_of_a_venue(
+    house: House,
+) -> None:
+    """An owner who stopped a venue, and a venue that asked for patience, are fine."""
+    now = house.stage.clock.now()
+    for key, by in (("attention:x:stopped", ANNA), (f"{REFUSED_KEY}rate_limit", None)):
+        halt = Halt(BINANCE, key, TradingState.REDUCING, "later", now, by=by)
+        await house.stage.journal.set_halt(halt, Event(now, "engine", "halt binance"))
+    await house.look(90)
+
+    assert house.told == []
 
 
 # --- restarts -------------------------------------------------------------------------
