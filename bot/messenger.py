@@ -67,6 +67,7 @@ EDIT_GAP = timedelta(seconds=1.5)
 _LASTING = ("plan", "alert", "progress", "away", "question")
 """Kinds whose older messages keep their buttons: each is about something of its own."""
 _MEMORY = 500
+_MINUS, _JOINER = "\N{MINUS SIGN}", "\N{WORD JOINER}"
 _TAG = re.compile(r"</?[a-z][^<>]*>")
 _UNREACHABLE = ("chat not found", "user is deactivated", "peer_id_invalid")
 
@@ -285,7 +286,7 @@ class Messenger:
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
             )
 
-        result = await _outcome(once(card.html, ParseMode.HTML))
+        result = await _outcome(once(_kept_together(card.html), ParseMode.HTML))
         if isinstance(result, Refused) and _is_markup_fault(result):
             log.error("card %s refused, sent plain: %s", card.kind, result.detail)
             result = await _outcome(once(plain(card.html), None))
@@ -332,7 +333,7 @@ class Messenger:
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
             )
 
-        result = await _outcome(once(card.html, ParseMode.HTML))
+        result = await _outcome(once(_kept_together(card.html), ParseMode.HTML))
         if isinstance(result, Refused) and _is_markup_fault(result):
             log.error("card %s refused, sent plain: %s", card.kind, result.detail)
             result = await _outcome(once(plain(card.html), None))
@@ -442,6 +443,11 @@ def _button(button: Button) -> InlineKeyboardButton:
         callback_data=button.tap.encode(),
         style=button.style.value or None,
     )
+
+
+def _kept_together(text: str) -> str:
+    """Return a card's text in which no line ends between a minus and its dollars."""
+    return text.replace(f"{_MINUS}$", f"{_MINUS}{_JOINER}$")
 
 
 def plain(text: str) -> str:

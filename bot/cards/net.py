@@ -125,7 +125,7 @@ def outlook_line(found: NetEstimate) -> str:
         f"{hold_text(each.hold)} {numbers.usd(each.net_usd, is_signed=True)}"
         for each in found.outlooks
     ]
-    return f"Net: {' · '.join(said)}" if said else ""
+    return f"Net {', '.join(said)}" if said else ""
 
 
 def blended_line(found: NetEstimate) -> str:

@@ -83,6 +83,11 @@ def ascii_minus(text: str) -> str:
     return text.replace("\N{MINUS SIGN}", "-")
 
 
+def true_minus(text: str) -> str:
+    """Return a number with the minus sign that sentences use."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
 def _sign(value: Decimal, *, is_signed: bool) -> str:
     if value < 0:
         return "\N{MINUS SIGN}"

@@ -111,12 +111,12 @@ def prices_apart(facts: Facts, look: Look) -> Parts:
     """Tell that an open pair's legs are not priced like one asset any more."""
     base, trade = base_of(facts), text(facts.get("trade", "?"))
     prices = [
-        f"{text(look.title(facts.get(side, '?')))} {_price(facts, f'{side}_price')}"
+        f"{_price(facts, f'{side}_price')} on {text(look.title(facts.get(side, '?')))}"
         for side in ("long", "short")
     ]
     html = lines(
         f"⚠️ {base}: the legs' prices came apart · {look.badge}",
-        f"One {base} costs {' and '.join(prices)} USD.",
+        f"One {base} costs {' and '.join(prices)}.",
         f"Pair {trade} may not be hedged any more: a contract was renamed, split or"
         " swapped, or one venue's price is wrong. Look at both venues; close the pair"
         " if it stays so.",
@@ -126,7 +126,7 @@ def prices_apart(facts: Facts, look: Look) -> Parts:
 
 def _price(facts: Facts, key: str) -> str:
     value = number(facts, key)
-    return "?" if value is None else numbers.price(value)
+    return "an unknown price" if value is None else f"${numbers.price(value)}"
 
 
 def stablecoin_gap(facts: Facts, look: Look) -> Parts:

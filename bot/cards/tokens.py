@@ -54,14 +54,15 @@ def token_card(facts: TokenFacts, look: Look, stale_after: timedelta) -> Card:
     """Return one token: each venue's rate or why it has none, then the pairs."""
     found = snapshots_of(facts.row, facts.result)
     pairs = _pairs(facts, found)
+    venues = _venue_table(facts.row, found, look)
     html = lines(
         _token_head(facts, look),
-        _venue_table(facts.row, found, look),
+        venues,
         _holes(facts, found, look),
         _pair_table(pairs, look) if pairs else "",
         net.summary(pairs[0], look) if pairs else "",
         past_line(facts.past, look) if facts.opportunity else "",
-        _legend(pairs, look),
+        _legend(pairs, look, has_unknown="?" in venues),
         _names(facts.row, look),
         _coins(facts, found),
         venue_line(facts.result, look, stale_after) if facts.result else "",
@@ -89,11 +90,18 @@ def _coins(facts: TokenFacts, found: Mapping[VenueId, FundingSnapshot]) -> str:
     return f"{gap_text(gap)}: pairs across both carry it"
 
 
-def _legend(pairs: Sequence[Opportunity], look: Look) -> str:
+def _legend(
+    pairs: Sequence[Opportunity], look: Look, *, has_unknown: bool = False
+) -> str:
+    """Explain what stands in the tables; a phone has no room for other signs."""
     said = [f"{look.per} gross, before fees", "iv = hours between payments"]
-    said += ["vol = 24 h, $", "? = unknown"]
+    said.append("vol = 24 h, $")
+    if has_unknown:
+        said.append("? = unknown")
     if any(one.estimate is not None for one in pairs):
-        said += ["BE = until the cost is earned", "- = not priced"]
+        said.append("BE = until the cost is earned")
+        if any(one.estimate is None for one in pairs):
+            said.append("- = not priced")
     if any(one.refusal is not None for one in pairs):
         said.append("! pays only gross")
     return " · ".join(said)

@@ -191,7 +191,7 @@ def _delta(facts: Facts) -> str:
     value = number(facts, "exposure_base")
     if value is None:
         return "delta unknown"
-    return f"delta {numbers.plain(value)} {base_of(facts)}"
+    return f"delta {numbers.true_minus(numbers.plain(value))} {base_of(facts)}"
 
 
 def _expected(facts: Facts, look: Look) -> str:

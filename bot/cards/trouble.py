@@ -125,11 +125,11 @@ def _margin(error: errors.MarginError, look: Look) -> Words:
 
 
 def _venue_down(error: errors.VenueDownError, look: Look) -> Words:
-    since = ""
+    silent = "does not answer"
     if error.since is not None:
-        since = f" for {numbers.duration_text(look.now - error.since)}"
+        silent = f"has not answered for {numbers.duration_text(look.now - error.since)}"
     return Words(
-        f"{look.title(error.venue_id)} does not answer{since}. {_NOTHING}",
+        f"{look.title(error.venue_id)} {silent}. {_NOTHING}",
         "Other venues work. An open pair stays hedged meanwhile.",
         raw=error.detail,
         helps=("retry", "health"),

@@ -48,6 +48,24 @@ _TRADE = {
     "exposure_usd": "-500.43",
     "items": json.dumps(_LEGS),
 }
+_BOTH_FILLED = {
+    **_TRADE,
+    "exposure_base": "0",
+    "exposure_usd": "0",
+    "items": json.dumps(
+        [
+            _LEGS[0],
+            {
+                **_LEGS[1],
+                "held": "12.1",
+                "status": "done",
+                "price": "41.322",
+                "price_base": "41.322",
+                "fee_usd": "0.28",
+            },
+        ]
+    ),
+}
 SPREAD_FACTS = {
     "base": "HYPE",
     "long": "lighter",
@@ -75,7 +93,7 @@ ALERT_FACTS: dict[AlertKind, dict[str, str]] = {
         "cause": UGLY,
     },
     AlertKind.OPENED: {
-        **_TRADE,
+        **_BOTH_FILLED,
         "quantity": "12.1",
         "fees_usd": "0.51",
         "price_gap_usd": "0.44",
@@ -102,7 +120,11 @@ ALERT_FACTS: dict[AlertKind, dict[str, str]] = {
         "opened_at": (START - timedelta(days=7)).isoformat(),
         "by_hand": "no",
     },
-    AlertKind.STAYS_OPEN: {**_TRADE, "reason": "Lighter is silent", "remaining": "6"},
+    AlertKind.STAYS_OPEN: {
+        **_BOTH_FILLED,
+        "reason": "Lighter is silent",
+        "remaining": "12.1",
+    },
     AlertKind.NOT_HEDGED: {
         **_TRADE,
         "reason": "outside the price band",

@@ -132,7 +132,7 @@ async def test_a_pair_lives_for_hours_and_every_cent_is_accounted_for(
     brought, fees = await cash(house, trade)
     assert await money(house) == 4 * START + brought + funding - fees
     total = brought + funding - fees
-    sign = "+" if total > 0 else "\N{MINUS SIGN}"
+    sign = "+" if total > 0 else "\N{MINUS SIGN}\N{WORD JOINER}"
     assert outcome.text.startswith(f"✅ {base} closed: {sign}${abs(total):.2f} ·")
     for account in house.accounts.values():
         assert await account.positions() == ()
@@ -204,7 +204,7 @@ async def test_a_thin_book_fills_part_of_leg_2_and_leg_1_is_trimmed(
         f"{quantity:f} of 673 KAITO on each leg: a book was too thin.",
     ]
     brought, fees = await cash(house, trade)
-    sign = "+" if brought > 0 else "\N{MINUS SIGN}"
+    sign = "+" if brought > 0 else "\N{MINUS SIGN}\N{WORD JOINER}"
     assert f"price gap {sign}${abs(brought):.2f}" in outcome.text
     await house.leave()
     brought, fees = await cash(house, await the_trade(house))

@@ -355,7 +355,7 @@ def test_a_confirm_card_can_be_checked_by_hand() -> None:
         "liq              -31%        +31%",
         "free then      $4,833      $4,833",
         "data age     58s, 18s    58s, 18s",
-        f"Net: 8 h {MINUS}$0.53 · 24 h +$0.51 · 72 h +$3.63",
+        f"Net 8 h {MINUS}$0.53, 24 h +$0.51, 72 h +$3.63",
         "Funding +0.080%/8h · 88% APR · +$0.40 per 8 h, gross",
         f"Cost {MINUS}$1.05 in+out (fees $1.00 base tier, book $0.05 in, $0 out)",
         "Even after 19 h 30 · by the clock 18 h 10 (5 HL payments)",
@@ -803,7 +803,7 @@ def test_an_open_pair_reports_fees_gap_and_expected_funding() -> None:
     assert text.splitlines()[0] == (
         "✅ HYPE open, both legs filled · 🧪 PAPER · 7f2abcde"
     )
-    assert f"Fees {MINUS}$0.51 · price gap +$0.44 · delta -12.1 HYPE" in text
+    assert f"Fees {MINUS}$0.51 · price gap +$0.44 · delta 0 HYPE" in text
     assert "Funding about +$0.40 per 8 h, gross" in text
     assert "Position" in _labels(card)
 

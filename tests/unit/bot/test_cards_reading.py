@@ -8,11 +8,15 @@ from decimal import Decimal
 import pytest
 
 from bot.cards import position, why
+from bot.cards.alert import alert_card
 from bot.cards.checks import visible_text
+from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.trade import TradeState
+from tests.fakes.alerts import ALERT_FACTS
 from tests.fakes.chat import Chat
 from tests.fakes.engine import open_plan, pair, trade_of, value_of
 from tests.fakes.objects import BINANCE
+from tests.fakes.runtime import START
 
 
 @pytest.fixture
@@ -72,3 +76,23 @@ def test_of_many_refused_pairs_the_best_two_are_read_at_once() -> None:
     assert visible_text(many).count("pays too little") == 6
     assert "blockquote" not in few
     assert good.index("pair 9") < good.index("blockquote")
+
+
+def test_an_excess_short_is_said_with_a_true_minus(chat: Chat) -> None:
+    """A hyphen before a number reads as a dash."""
+    facts = {**ALERT_FACTS[AlertKind.OPENED], "exposure_base": "-12.1"}
+    alert = Alert(AlertKind.OPENED, AlertLevel.TRADE, "k", facts, START)
+
+    text = visible_text(alert_card(chat.desk.look(), alert).html)
+
+    assert "delta \N{MINUS SIGN}12.1 HYPE" in text
+
+
+def test_prices_that_came_apart_are_dollars_on_venues(chat: Chat) -> None:
+    """One look must tell which venue shows what."""
+    facts = ALERT_FACTS[AlertKind.PRICES_APART]
+    alert = Alert(AlertKind.PRICES_APART, AlertLevel.CRITICAL, "k", facts, START)
+
+    text = visible_text(alert_card(chat.desk.look(), alert).html)
+
+    assert "One HYPE costs $40.5 on Lighter and $35.123 on Hyperliquid." in text

@@ -361,7 +361,7 @@ async def test_a_failed_quote_can_be_retried_with_the_same_request(chat: Chat) -
     """A venue that hiccuped must not cost the typing again."""
     chat.engine.refuses = errors.VenueDownError("lighter", "timeout", START)
     card = await chat.type("/open HYPE 750")
-    assert card.first_line.startswith("Lighter does not answer for 0 s")
+    assert card.first_line.startswith("Lighter has not answered for 0 s")
 
     again = await chat.tap(card, "New quote")
 

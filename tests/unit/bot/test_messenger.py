@@ -71,6 +71,16 @@ async def test_a_card_arrives_with_markup_buttons_and_stored_screen(line: Line) 
     assert (screen.message_id, screen.user_id) == (message_id, ANNA)
 
 
+async def test_no_line_ends_between_a_minus_and_its_dollars(line: Line) -> None:
+    """A minus at the end of a line leaves a gain on the next."""
+    minus, joiner = "\N{MINUS SIGN}", "\N{WORD JOINER}"
+    message_id = await sent(line, card(f"fees {minus}$0.25"))
+
+    assert line.stand_in.messages(ANNA)[-1].text == f"fees {minus}{joiner}$0.25"
+    await edit(line, card(f"fees {minus}$0.30", "card0002"), message_id)
+    assert line.stand_in.messages(ANNA)[-1].text == f"fees {minus}{joiner}$0.30"
+
+
 async def test_a_confirm_card_is_protected_and_a_quiet_one_silent(line: Line) -> None:
     """A forwarded confirm card would be a button in foreign hands."""
     protected = Card(html="Open?", kind="plan", is_protected=True, is_silent=True)
