@@ -1,4 +1,4 @@
-"""Days with open pairs, by finger: half, after the payment, the table, a setting."""
+"""Days with open pairs, by finger: more, half, after the payment, the table."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ pytestmark = [
 ]
 HALVED, WAITS = "KAITO", "APT"
 """The pair that is halved, and the one that goes after its next payment."""
+LOTS = 2
+"""Tokens by which a part may miss its share: a lot of both is one token."""
 HOUR = timedelta(hours=1)
 MARGIN = timedelta(minutes=3)
 """A payment is on the venue's books by then."""
@@ -41,6 +43,8 @@ async def test_two_pairs_live_and_end_as_their_owner_taps(tmp_path: Path) -> Non
             await phone.say("/pos")
             await phone.sees("on 2 pairs", "all hedged")
             await phone.picture("pairs")
+            await _add_by_button(house, phone)
+            await _add_by_words(house, phone)
             await _close_half(house, phone)
             await _close_after_payment(house, phone)
             await _look_at_result(house, phone, tmp_path)
@@ -60,9 +64,45 @@ async def _open(house: House, phone: Phone, base: str) -> None:
     assert sum(abs(each) for each in _held(house, base)) > 0
 
 
+async def _add_by_button(house: House, phone: Phone) -> None:
+    before = _held(house, HALVED)
+    house.breathe()
+    await phone.tap(f"1 {HALVED}", "on 2 pairs")
+    await phone.tap("➕ Add", f"{HALVED} ", "entry")  # noqa: RUF001 -- a sign, not a sum
+    await phone.sees(f"Add to {HALVED}? $500 per leg", "held", "then")
+    await phone.tap("$250", f"Add to {HALVED}? $500 per leg")
+    await phone.sees(f"Add to {HALVED}? $250 per leg", "held", "then")
+    await phone.picture("add")
+    await phone.tap("✅ Add $250", f"Add to {HALVED}? $250 per leg")
+    await phone.sees(f"✅ {HALVED} grew, both legs filled")
+    await phone.picture("added")
+    await house.rest()
+    _check_grown(house, HALVED, before, Decimal(250) / 500)
+
+
+async def _add_by_words(house: House, phone: Phone) -> None:
+    before = _held(house, WAITS)
+    house.breathe()
+    await phone.say(f"/add {WAITS} 200")
+    await phone.tap("✅ Add $200", f"Add to {WAITS}? $200 per leg")
+    await phone.sees(f"✅ {WAITS} grew, both legs filled")
+    await house.rest()
+    _check_grown(house, WAITS, before, Decimal(200) / 500)
+
+
+def _check_grown(
+    house: House, base: str, before: list[Decimal], share: Decimal
+) -> None:
+    """Check that both legs grew by a share, to the lot, and are level."""
+    assert sum(before) == sum(_held(house, base)) == 0
+    for was, now in zip(before, _held(house, base), strict=True):
+        assert abs(now - was * (1 + share)) <= LOTS
+
+
 async def _close_half(house: House, phone: Phone) -> None:
     before = _held(house, HALVED)
-    await phone.tap(f"1 {HALVED}", "on 2 pairs")
+    house.breathe()
+    await phone.say(f"/pos {HALVED}")
     await phone.tap("Close half", f"{HALVED} ", "entry")
     await phone.sees(f"Close a part of {HALVED}?", f"{HALVED} stay open")
     await phone.picture("half")
@@ -72,7 +112,7 @@ async def _close_half(house: House, phone: Phone) -> None:
 
     assert sum(before) == sum(_held(house, HALVED)) == 0
     for was, now in zip(before, _held(house, HALVED), strict=True):
-        assert abs(now - was / 2) <= 1, "a lot is one token"
+        assert abs(now - was / 2) <= LOTS
 
 
 async def _close_after_payment(house: House, phone: Phone) -> None:
