@@ -6,9 +6,11 @@ BIN    := $(VENV)/bin
 SOAK_SCHEDULES ?= 20000
 HITS ?= 10
 KILLS ?= 500
+DAYS ?= 30
+PAIRS ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench lock fix picture soak campaigns faults kills
+.PHONY: help demo run test check bench lock fix picture soak campaigns faults kills month
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -59,6 +61,9 @@ kills: $(VENV)/ready-dev ## kill -9 at every crash point of the protocol (HITS=5
 
 faults: $(VENV)/ready-dev ## every fault at every order, and random worlds (SOAK_SCHEDULES=2000: less)
 	$(BIN)/python -m tests.campaigns.soak $(SOAK_SCHEDULES)
+
+month: $(VENV)/ready-dev ## thirty pretend days with ten pairs, faults on, every cent audited
+	$(BIN)/python -m tests.campaigns.month $(DAYS) $(PAIRS)
 
 picture: $(VENV)/ready-dev ## take the README's pictures anew (needs chromium)
 	PICTURE=docs/images/demo.png $(BIN)/python -m pytest -k found_opened tests/journeys/test_page.py

@@ -3,8 +3,9 @@
 A new spread is pushed when it stood above the threshold in two scans, both sides were
 read in this very scan and have a known, sufficient day volume, neither the pair nor its
 token is muted, it is no spike against its own past, it pays net at the usual size, and
-it was not pushed before, unless it grew by half or four hours passed. More than three
-at once become one digest. Once it is below 70 % of the threshold it is gone, and the
+it was not pushed before, unless it grew by half, or was gone meanwhile and four hours
+passed. A spread that just stands is never told again: /top shows it. More than three at
+once become one digest. Once it is below 70 % of the threshold it is gone, and the
 message that told it says so. What was said is stored: a restart repeats nothing.
 """
 
@@ -200,11 +201,9 @@ class SpreadWatch:
         if is_mute or self._is_spike(pair) or not _pays_net(pair, result):
             return False
         told = before.told
-        return (
-            told is None
-            or pair.spread_per_hour >= told.per_hour * GROWTH_TO_REPEAT
-            or result.at - told.at >= REPEAT_AFTER
-        )
+        if told is None or pair.spread_per_hour >= told.per_hour * GROWTH_TO_REPEAT:
+            return True
+        return before.gone_at is not None and result.at - told.at >= REPEAT_AFTER
 
     # --- what is said -----------------------------------------------------------------
 

@@ -72,6 +72,8 @@ class Bookkeeper:
         self._ledger, self._trades, self._venues = ledger, trades, venues
         self._outbox, self._clock, self._fresh = outbox, clock, fresh
         self._compared_at: datetime | None = None
+        self._told_until: datetime | None = None
+        """Payments up to this moment were told since the start."""
         self._doubts: dict[VenueId, Decimal] = {}
         """Differences seen once; a second look at the same one is told."""
 
@@ -113,7 +115,10 @@ class Bookkeeper:
     # --- payments ---------------------------------------------------------------------
 
     async def _tell_funding(self, entries: Sequence[LedgerEntry]) -> None:
-        """Put one message for each moment at which something was paid."""
+        """Keep one message a UTC day: each moment at which something was paid edits it.
+
+        Venues that pay hourly would else fill a chat with two dozen messages a day.
+        """
         now = self._clock.now()
         by_moment: defaultdict[datetime, list[tuple[LedgerEntry, Payment]]]
         by_moment = defaultdict(list)
@@ -122,10 +127,20 @@ class Bookkeeper:
                 if TOLD_AFTER <= now - paid.pay_at <= TOLD_UNTIL:
                     by_moment[paid.pay_at].append((entry, paid))
         for pay_at, found in sorted(by_moment.items()):
-            await self._outbox.put(await self._funding_alert(pay_at, found))
+            if self._told_until is not None and pay_at <= self._told_until:
+                continue
+            self._told_until = pay_at
+            day = pay_at.replace(hour=0, minute=0, second=0, microsecond=0)
+            alert = await self._funding_alert(pay_at, found, day)
+            of_day = f"funding:{day:%Y-%m-%d}"
+            if not await self._outbox.put(replace(alert, dedupe_key=of_day)):
+                await self._outbox.put(replace(alert, edits_key=of_day))
 
     async def _funding_alert(
-        self, pay_at: datetime, found: Sequence[tuple[LedgerEntry, Payment]]
+        self,
+        pay_at: datetime,
+        found: Sequence[tuple[LedgerEntry, Payment]],
+        day: datetime,
     ) -> Alert:
         items = []
         for entry, paid in found:
@@ -142,6 +157,12 @@ class Bookkeeper:
                 item["expected"] = str(expected)
             items.append(item)
         total = sum((paid.amount_usd for _, paid in found), Decimal(0))
+        of_day = [
+            paid.amount_usd
+            for entry in await self._ledger.entries(day)
+            for paid in entry.payments
+            if day <= paid.pay_at <= pay_at
+        ]
         return Alert(
             kind=AlertKind.FUNDING,
             level=AlertLevel.FUNDING,
@@ -150,6 +171,9 @@ class Bookkeeper:
                 "pay_at": pay_at.isoformat(),
                 "total_usd": str(total),
                 "items": json.dumps(items),
+                "day": day.isoformat(),
+                "day_usd": str(sum(of_day, Decimal(0))),
+                "day_payments": str(len(of_day)),
             },
             created_at=self._clock.now(),
             expires_at=self._clock.now() + TOLD_UNTIL,

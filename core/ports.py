@@ -388,6 +388,10 @@ class Trades(Protocol):
         """Return a trade's executions, oldest first."""
         ...
 
+    async def book_fills(self, fills: Sequence[Fill]) -> None:
+        """Store executions that no order of ours made, once by the venue's id."""
+        ...
+
     async def payments_of(self, trade_id: TradeId) -> tuple[Payment, ...]:
         """Return a trade's funding payments, oldest first."""
         ...

@@ -253,7 +253,7 @@ class Reconciler:
                 return
             seen = await self._execution.live.compare(docket)
             if not isinstance(seen, NotYet):
-                await self._judge(docket, seen)
+                await self._judge(seen)
                 return
             await self._world.clock.sleep(seen.again_in)
 
@@ -261,7 +261,7 @@ class Reconciler:
         is_busy = self._execution.is_busy(trade.trade_id)
         return is_busy or trade.state is not TradeState.OPEN
 
-    async def _judge(self, docket: Docket, seen: Agreed) -> None:
+    async def _judge(self, seen: Agreed) -> None:
         trade, held = seen.docket.trade, seen.held
         if seen.foreign is not None and not trade.needs_attention:
             await self._world.raise_attention(seen.docket, seen.foreign)
@@ -275,11 +275,7 @@ class Reconciler:
             await self._world.move(seen.docket, None, changed=trade)
         elif trade.needs_attention and seen.foreign is None:
             await self._calm(seen.docket)
-        await self._world.orders.enrich(
-            docket.trade,
-            docket.intents,
-            await self._world.trades.fills_of(docket.trade.trade_id),
-        )
+        await self._world.complete(seen.docket)
 
     async def _calm(self, docket: Docket) -> None:
         """Let go of a trade that is in order again, and turn its entries on."""
@@ -344,8 +340,7 @@ class Reconciler:
         trade, now = docket.trade, self._world.clock.now()
         if trade.closed_at is None or now - trade.closed_at > PAID_LATE:
             return
-        known = await self._world.trades.fills_of(trade.trade_id)
-        await self._world.orders.enrich(trade, docket.intents, known)
+        await self._world.complete(docket)
 
     async def _revive(self, trade_id: TradeId) -> None:
         docket = await self._world.docket(trade_id)

@@ -219,6 +219,15 @@ class Journal:
         """Return a trade's executions, oldest first."""
         return await self._all(fill_of, _FILLS, trade_id)
 
+    async def book_fills(self, fills: Sequence[Fill]) -> None:
+        """Store executions that no order of ours made, once by the venue's id."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            for fill in fills:
+                put_fill(connection, fill)
+
+        await self._database.write(work)
+
     async def payments_of(self, trade_id: TradeId) -> tuple[Payment, ...]:
         """Return a trade's funding payments, oldest first."""
         return await self._all(payment_of, _PAYMENTS, trade_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from core.model.alert import AlertLevel
+from core.model.alert import AlertKind, AlertLevel
 from core.model.units import MessageId
 from storage.alarms import note_alarm
 from storage.chat_rows import alert_text, item_of, item_values
@@ -212,7 +212,8 @@ def _addressed(
 ) -> Alert | None:
     """Return an alert with the message it edits in this chat; None if there is none.
 
-    What waits for the morning is rewritten there; what was not told yet is dropped.
+    What waits for the morning is rewritten there. Of what was not told yet, news that
+    is over is dropped; a running sum is rewritten.
     """
     if alert.edits_key is None:
         return alert
@@ -221,7 +222,8 @@ def _addressed(
         return None
     told = Record("outbox", row)
     item_id, message_id = told.whole("item_id"), told.maybe_whole("message_id")
-    if told.text("state") == "pending" and told.whole("is_held"):
+    is_sum = alert.kind is AlertKind.FUNDING
+    if told.text("state") == "pending" and (told.whole("is_held") or is_sum):
         connection.execute(_REWRITE, (alert_text(alert), item_id))
     elif told.text("state") == "pending":
         why = "over before it was told"

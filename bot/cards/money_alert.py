@@ -39,8 +39,19 @@ def funding(facts: Facts, look: Look) -> Parts:
         f"💰 {total} funding{when} · {look.badge}",
         numbers.table([head, *rows[:MAX_PAIRS]]) if rows else "",
         f"and {more} more in /pos" if more > 0 else "",
+        _since_midnight(facts),
     )
     return html, _buttons(look), []
+
+
+def _since_midnight(facts: Facts) -> str:
+    """Return what the day brought so far; the message is edited by each payment."""
+    day, count = moment(facts, "day"), facts.get("day_payments")
+    if day is None or count is None:
+        return ""
+    total = numbers.usd(number(facts, "day_usd"), is_signed=True)
+    payments = "1 payment" if count == "1" else f"{count} payments"
+    return f"Since {numbers.moment(day)}: {total} in {payments}."
 
 
 def _pair(base: str, found: list[Facts]) -> str:

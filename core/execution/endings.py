@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from core.economics import leg_result, sum_known
 from core.execution import facts, income
 from core.execution.sizing import ZERO, Docket, cash_usd, fees_usd
 from core.limits import next_cooldown, pair_of
@@ -38,7 +39,7 @@ async def not_opened(
         **facts.known(
             reason=refused.reason,
             code=refused.code,
-            cost_usd=cost_of(docket),
+            cost_usd=await _whole_cost(world, docket),
             was_ordered="yes" if docket.intents else "no",
             new_quote="yes" if refused.is_market else None,
             pause_until=None if cooldown is None else cooldown.until.isoformat(),
@@ -81,11 +82,35 @@ async def pause_after(world: World, trade: Trade) -> Cooldown:
 
 
 def cost_of(docket: Docket) -> Decimal | None:
-    """Return what an entry that ended flat cost, positive is paid."""
+    """Return what orders that left nothing behind cost, positive is paid."""
     if docket.kept is not None:
         return None
     cash, fees = cash_usd(docket.intents), fees_usd(docket.intents)
     return None if cash is None or fees is None else fees - cash
+
+
+async def _whole_cost(world: World, docket: Docket) -> Decimal | None:
+    """Return what an entry that ended flat cost, what others took of it included."""
+    if docket.kept is not None:
+        return None
+    cash, fees = await _came_to(world, docket)
+    return None if cash is None or fees is None else fees - cash
+
+
+async def _came_to(
+    world: World, docket: Docket
+) -> tuple[Decimal | None, Decimal | None]:
+    """Return the price result and the fees of a trade that holds nothing any more.
+
+    What others took of a leg counts with the prices that its venue tells; None while
+    it has not told them.
+    """
+    if not any(leg.lost_base for leg in docket.trade.legs):
+        return cash_usd(docket.intents), fees_usd(docket.intents)
+    fills = await world.trades.fills_of(docket.trade.trade_id)
+    legs = docket.brought_up_to_date().legs
+    cash = sum_known(leg_result(leg, fills, ()).price_usd(None) for leg in legs)
+    return cash, sum_known(fill.fee_usd for fill in fills)
 
 
 async def opened(world: World, docket: Docket) -> Docket:
@@ -119,9 +144,9 @@ async def closed(world: World, docket: Docket, row: str, reason: str) -> Docket:
     payments = await world.trades.payments_of(trade.trade_id)
     funding = sum((paid.amount_usd for paid in payments), ZERO)
     is_ours = all(not leg.lost_base for leg in trade.legs)
-    is_flat = is_ours and docket.kept is None
-    cash = cash_usd(docket.intents) if is_flat else None
-    fees = fees_usd(docket.intents)
+    cash, fees = await _came_to(world, docket)
+    if docket.kept is not None:
+        cash = None
     total = None if cash is None or fees is None else cash + funding - fees
     more = facts.known(
         reason=reason,

@@ -20,7 +20,7 @@ from core.execution.sizing import (
     in_leg_direction,
     last_of,
 )
-from core.execution.world import READ_AGAIN
+from core.execution.world import READ_AGAIN, in_contract
 from core.model.intent import IntentState
 
 if TYPE_CHECKING:
@@ -28,8 +28,12 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from core.execution.world import World
+    from core.model.instrument import Instrument
+    from core.model.order import VenuePosition
     from core.model.trade import Trade, TradeLeg
-    from core.model.units import TradeId
+    from core.model.units import TradeId, VenueId
+
+    Answer = tuple[VenuePosition, ...] | None
 
 APART = timedelta(seconds=5)
 """Least time between the two readings that a difference needs."""
@@ -39,6 +43,11 @@ IN_FLIGHT = timedelta(seconds=7)
 """From an order's creation until its venue cannot take it any more."""
 PATIENCE = timedelta(seconds=60)
 """Readings may fail this long before a person is called."""
+TOGETHER = timedelta(milliseconds=500)
+"""Who asks a venue so soon after somebody else gets the same answer.
+
+Far less than what two readings must be apart, so one answer never counts as two.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,20 @@ class NotYet:
 
 
 @dataclass(slots=True)
+class _Asking:
+    """A question to one venue that several pairs wait for."""
+
+    answer: asyncio.Future[Answer]
+    since: float
+    """By the clock that never jumps."""
+
+    def may_be_joined(self, now: float) -> bool:
+        """Tell whether its answer is as good as that of a question asked now."""
+        is_young = timedelta(seconds=now - self.since) < TOGETHER
+        return is_young and not self.answer.done()
+
+
+@dataclass(slots=True)
 class _Suspicion:
     """A reading that differs from our books."""
 
@@ -86,18 +109,42 @@ class LivePositions:
         self._world = world
         self._suspicions: dict[TradeId, _Suspicion] = {}
         self._unread: dict[TradeId, float] = {}
+        self._asking: dict[VenueId, _Asking] = {}
 
     async def read(self, trade: Trade) -> Held | None:
-        """Read both positions once, in the legs' directions; None if one failed."""
+        """Read both positions once, in the legs' directions; None if one failed.
+
+        Pairs that are looked at together share one reading of each venue.
+        """
         async with asyncio.TaskGroup() as group:
-            first = group.create_task(self._world.position(trade.first.instrument))
-            second = group.create_task(self._world.position(trade.second.instrument))
+            first = group.create_task(self._position(trade.first.instrument))
+            second = group.create_task(self._position(trade.second.instrument))
         one, two = first.result(), second.result()
         if one is None or two is None:
             return None
         return Held(
             in_leg_direction(trade.first, one), in_leg_direction(trade.second, two)
         )
+
+    async def _position(self, instrument: Instrument) -> Decimal | None:
+        answer = await self._together(instrument.venue_id)
+        return None if answer is None else in_contract(answer, instrument)
+
+    async def _together(self, venue_id: VenueId) -> Answer:
+        """Ask a venue, or wait with whoever has just asked it."""
+        now = self._world.clock.monotonic()
+        known = self._asking.get(venue_id)
+        if known is not None and known.may_be_joined(now):
+            return await asyncio.shield(known.answer)
+        asking = _Asking(asyncio.get_running_loop().create_future(), now)
+        self._asking[venue_id] = asking
+        try:
+            answer = await self._world.positions(venue_id)
+            asking.answer.set_result(answer)
+        finally:
+            if not asking.answer.done():  # whoever waits knows nothing then
+                asking.answer.set_result(None)
+        return answer
 
     async def compare(self, docket: Docket) -> Agreed | NotYet:
         """Read once and say what may be decided on it."""

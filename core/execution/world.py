@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from core.errors import CoreError
 from core.execution import facts
 from core.execution.sizing import ZERO, Docket, booked, excess
+from core.execution.taken import Sources, book_taken
 from core.limits import scope_of
 from core.model.commit import Commit
 from core.model.control import Event, Halt, TradingState
@@ -22,7 +23,7 @@ from core.model.trade import advance_trade
 from core.orders.desk import Hooks, asked
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from decimal import Decimal
 
     from core.limits import Limits
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from core.model.instrument import Instrument
     from core.model.intent import OrderIntent
     from core.model.market import OrderBook
+    from core.model.order import VenuePosition
     from core.model.trade import Trade
     from core.model.units import TradeId, UserId, VenueId
     from core.orders.desk import Draft, Orders
@@ -47,6 +49,12 @@ ON_SCREEN = timedelta(minutes=15)
 READ_AGAIN = timedelta(seconds=5)
 REPAIR_AGAIN = timedelta(seconds=facts.REPEAT_S)
 WHO = "engine"
+
+
+def in_contract(positions: Iterable[VenuePosition], instrument: Instrument) -> Decimal:
+    """Return the signed position in one contract; what is not listed is flat."""
+    same = (each for each in positions if each.symbol == instrument.symbol)
+    return sum((each.quantity_base for each in same), start=ZERO)
 
 
 class RaceLostError(CoreError):
@@ -104,12 +112,13 @@ class World:
 
         A venue that the settings do not name any more gives none either.
         """
-        venue = self.venues.get(instrument.venue_id)
-        positions = None if venue is None else await asked(venue.positions())
-        if positions is None:
-            return None
-        same = (each for each in positions if each.symbol == instrument.symbol)
-        return sum((each.quantity_base for each in same), start=ZERO)
+        positions = await self.positions(instrument.venue_id)
+        return None if positions is None else in_contract(positions, instrument)
+
+    async def positions(self, venue_id: VenueId) -> tuple[VenuePosition, ...] | None:
+        """Return all that a venue shows, None without an answer."""
+        venue = self.venues.get(venue_id)
+        return None if venue is None else await asked(venue.positions())
 
     # --- write ------------------------------------------------------------------------
 
@@ -319,10 +328,16 @@ class World:
 
     async def enriched(self, docket: Docket) -> Docket:
         """Return the trade after fetching executions that are not stored yet."""
-        known = await self.trades.fills_of(docket.trade.trade_id)
-        await self.orders.enrich(docket.trade, docket.intents, known)
+        await self.complete(docket)
         intents = await self.intents.intents_of(docket.trade.trade_id)
         return Docket(docket.trade, intents)
+
+    async def complete(self, docket: Docket) -> None:
+        """Fetch executions that are not stored yet, ours and what others took."""
+        known = await self.trades.fills_of(docket.trade.trade_id)
+        await self.orders.enrich(docket.trade, docket.intents, known)
+        sources = Sources(self.venues, self.trades, self.clock)
+        await book_taken(sources, docket, known)
 
 
 def attention_key(trade_id: str) -> str:

@@ -73,7 +73,8 @@ class AlertKind(StrEnum):
     |                | not of a trade                                                  |
     | FUNDING        | `pay_at`, `total_usd` (+ received); `items`: JSON list with     |
     |                | `base`, `trade`, `venue`, `amount`, `rate` (fraction of         |
-    |                | notional), `expected` (amount by the rate shown before)         |
+    |                | notional), `expected` (amount by the rate shown before);        |
+    |                | `day` (its UTC midnight), `day_usd`, `day_payments`: since then |
     | EXIT           | `rule`, `action` (tell, button, close) and the rule's numbers:  |
     |                | `result_usd`, `share`, `wanted`; `spread_per_hour`,             |
     |                | `stop_per_hour`, `payments`; `venue`, `distance`, `band`; `gap`,|
@@ -125,7 +126,7 @@ class AlertKind(StrEnum):
     """The bot itself stopped something; a person's halt is told as PAUSED."""
     HALT_OVER = "halt_over"
     FUNDING = "funding"
-    """What one moment's payments brought."""
+    """What one moment's payments brought; one message a day, edited by each."""
     EXIT = "exit"
     """A rule says that an open pair should be left."""
     BOOKS_DIFFER = "books_differ"

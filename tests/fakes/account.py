@@ -128,6 +128,24 @@ class FakeVenue:
         """Change the position by a hand that is not ours."""
         self._changes.append((self.clock.now(), change))
 
+    def take_away(
+        self, side: OrderSide, quantity: Decimal, price: Decimal, fee_usd: Decimal
+    ) -> None:
+        """Trade the position ourselves, as in a liquidation or by another hand."""
+        self.move_position(side.sign * quantity)
+        fill = Fill(
+            venue_id=self.venue_id,
+            venue_trade_id=str(len(self.executions) + 1),
+            symbol=self.instrument.symbol,
+            side=side,
+            quantity_base=quantity,
+            price=price,
+            fee_usd=fee_usd,
+            at=self.clock.now(),
+            client_order_id=None,
+        )
+        self.executions.append(fill)
+
     def take_after_all(self, intent: OrderIntent) -> None:
         """Fill an order long after its expiry, as a venue never should."""
         self._book(intent, intent.quantity_base, self.price, self.clock.now())
@@ -267,8 +285,10 @@ class FakeVenue:
             fill
             for fill in self.executions
             if fill.at >= since
-            and fill.client_order_id is not None
-            and now >= self.orders[fill.client_order_id].visible_at
+            and (
+                fill.client_order_id is None
+                or now >= self.orders[fill.client_order_id].visible_at
+            )
         )
 
     async def positions(self) -> tuple[VenuePosition, ...]:

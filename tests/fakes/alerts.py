@@ -178,6 +178,9 @@ ALERT_FACTS: dict[AlertKind, dict[str, str]] = {
     AlertKind.FUNDING: {
         "pay_at": START.isoformat(),
         "total_usd": "0.38",
+        "day": START.replace(hour=0, minute=0, second=0).isoformat(),
+        "day_usd": "4.17",
+        "day_payments": "23",
         "items": json.dumps(
             [
                 {

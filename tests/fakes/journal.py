@@ -218,6 +218,12 @@ class MemoryJournal:
         """Return a trade's executions."""
         return tuple(f for f in self.fills.values() if f.trade_id == trade_id)
 
+    async def book_fills(self, fills: Sequence[Fill]) -> None:
+        """Store executions of nobody's order."""
+        await self._before("book_fills")
+        self._keep(fills)
+        await self._after("book_fills")
+
     async def payments_of(self, trade_id: TradeId) -> tuple[Payment, ...]:
         """Return a trade's payments."""
         return tuple(p for p in self.payments.values() if p.trade_id == trade_id)

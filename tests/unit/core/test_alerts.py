@@ -107,17 +107,35 @@ async def test_growth_by_half_is_news_again_and_less_is_not(world: World) -> Non
     assert (told_before, len(world.pushed.alerts)) == (1, 2)
 
 
-async def test_four_hours_later_a_standing_spread_is_told_again(world: World) -> None:
-    """A reminder, not a stream."""
-    await world.scan(pair())
-    await world.scan(pair())
+async def test_a_spread_that_just_stands_is_told_once(world: World) -> None:
+    """A dozen standing spreads, each told six times a day, would be a stream."""
+    for _ in range(2):
+        await world.scan(pair())
+    for _ in range(30):
+        world.now += timedelta(hours=24)
+        await world.scan(pair())
 
-    world.now += timedelta(hours=3, minutes=58)
-    await world.scan(pair())
+    assert len(world.pushed.alerts) == 1
+
+
+async def test_a_spread_that_came_back_is_told_again_after_four_hours(
+    world: World,
+) -> None:
+    """Gone after 2 h, back at once: silent 3:58 h after it was told, told at 4 h."""
+    for _ in range(2):
+        await world.scan(pair())
+    world.now += timedelta(hours=2)
+    await world.scan()
+    gone = len(world.pushed.alerts)
+    world.now += timedelta(hours=1, minutes=50)
+    for _ in range(2):
+        await world.scan(pair())
     told_before = len(world.pushed.alerts)
+
+    world.now += timedelta(minutes=10)
     await world.scan(pair())
 
-    assert (told_before, len(world.pushed.alerts)) == (1, 2)
+    assert (gone, told_before, len(world.pushed.alerts)) == (2, 2, 3)
 
 
 async def test_a_restart_announces_nothing_again() -> None:

@@ -199,6 +199,25 @@ async def test_payments_of_one_moment_are_one_message_told_once() -> None:
     ]
 
 
+async def test_a_day_of_hourly_payments_is_one_message_that_is_edited() -> None:
+    """Midnight 1.00, one o'clock 2.00, the next midnight 4.00: two messages."""
+    midnight = START.replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight += timedelta(days=1)
+    moments = [midnight, midnight + timedelta(hours=1), midnight + timedelta(days=1)]
+    pays = [payment(BINANCE, usd, at) for usd, at in zip("124", moments, strict=True)]
+    desk = Desk(replace(open_entry(), payments=tuple(pays)))
+    for at in moments:
+        await desk.tick_after(at + timedelta(minutes=4) - desk.clock.now())
+        await desk.tick_after(timedelta(seconds=30))
+
+    first, second, third = desk.told
+    assert first.edits_key is None
+    assert second.edits_key == first.dedupe_key
+    assert third.edits_key is None
+    assert [one.facts["day_usd"] for one in desk.told] == ["1", "3", "4"]
+    assert [one.facts["day_payments"] for one in desk.told] == ["1", "2", "1"]
+
+
 async def test_old_payments_are_not_told_after_a_long_silence() -> None:
     """A bot that was off for a night does not ring for every hour of it."""
     desk = Desk(replace(open_entry(), payments=(payment(BINANCE, "7.28", START),)))
