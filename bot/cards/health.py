@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from core.model.control import Halt
     from core.model.health import Health, VenueHealth
 
-_LEGEND = "err: failed reads of the last hour · left: of the 5 % that may fail"
+_LEGEND = (
+    "err = failed reads in 1 h · left = of the 5% that may fail"
+    " · list = contracts listed · rates = those with a rate"
+)
 _MOST_MS = 9999
 _MAX_HALTS = 6
 _MAX_ERRORS = 8

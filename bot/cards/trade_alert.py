@@ -256,9 +256,12 @@ def _broken_bound(facts: Facts, look: Look) -> str:
 def _closed(facts: Facts, look: Look) -> Sequence[str]:
     opened_at = moment(facts, "opened_at")
     held = numbers.duration_text(look.now - opened_at) if opened_at else ""
-    total = gain(facts, "total_usd")
+    total = number(facts, "total_usd")
+    result = (
+        "result not known yet" if total is None else numbers.usd(total, is_signed=True)
+    )
     return (
-        f"✅ {base_of(facts)} closed: {total} · {_tail(facts, look)}",
+        f"✅ {base_of(facts)} closed: {result} · {_tail(facts, look)}",
         (
             f"Funding {gain(facts, 'funding_usd')} · price {gain(facts, 'price_usd')}"
             f" · fees {cost(facts, 'fees_usd')}"
@@ -277,7 +280,7 @@ def _taken_words(facts: Facts) -> str:
 
 
 def _stays_open(facts: Facts, look: Look) -> Sequence[str]:
-    base = base_of(facts)
+    base, reason = base_of(facts), facts.get("reason", "unknown")
     if facts.get("was_closing") == "part":
         return (
             (
@@ -289,8 +292,9 @@ def _stays_open(facts: Facts, look: Look) -> Sequence[str]:
         )
     return (
         f"{base} stays open, hedged · {_tail(facts, look)}",
-        ("" if facts.get("was_closing") == "no" else "The close stopped: ")
-        + look.reason(facts.get("reason", "unknown")),
+        look.sentence(reason)
+        if facts.get("was_closing") == "no"
+        else f"The close stopped: {look.reason(reason)}",
         _rows(facts, look),
         f"Left on each leg: {quantity(facts, 'remaining')} {base}"
         + (f", closed now: {quantity(facts, 'closed')}" if "closed" in facts else ""),

@@ -999,7 +999,7 @@ def test_health_names_the_silent_venue_and_who_paused() -> None:
         "BN   92    4s   0 100%  200   198",
         "LT    -     -   2  20%  200   198",
     ]
-    assert "err: failed reads of the last hour · left: of the 5 % that may fail" in text
+    assert "err = failed reads in 1 h · left = of the 5% that may fail" in text
     assert "⚠️ Lighter silent for 4 min, left out when too old" in text
     assert "Entries off: paused by you, since 21:52 UTC" in text
     assert "Scan 18 s ago (2.1 s) · 3 messages waiting, oldest 18 s" in text

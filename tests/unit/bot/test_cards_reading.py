@@ -96,3 +96,29 @@ def test_prices_that_came_apart_are_dollars_on_venues(chat: Chat) -> None:
     text = visible_text(alert_card(chat.desk.look(), alert).html)
 
     assert "One HYPE costs $40.5 on Lighter and $35.123 on Hyperliquid." in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "line"),
+    [
+        (
+            AlertKind.STAYS_OPEN,
+            {"was_closing": "no", "reason": "the legs were made equal again"},
+            "The legs were made equal again.",
+        ),
+        (
+            AlertKind.CLOSED,
+            {"total_usd": ""},
+            "✅ HYPE closed: result not known yet · 🧪 PAPER · 7f2abcde",
+        ),
+    ],
+)
+def test_what_happened_is_a_whole_sentence(
+    chat: Chat, kind: AlertKind, changed: dict[str, str], line: str
+) -> None:
+    """Half a sentence at midnight makes people look for the other half."""
+    alert = Alert(kind, AlertLevel.TRADE, "k", ALERT_FACTS[kind] | changed, START)
+
+    text = visible_text(alert_card(chat.desk.look(), alert).html)
+
+    assert line in text.splitlines()
