@@ -16,7 +16,7 @@ from tests.campaigns.audit import Audit
 from tests.campaigns.virtual import LoopClock
 from tests.fakes.journal import MemoryJournal, MemoryOutbox, Switch
 from tests.fakes.objects import BINANCE, HYPERLIQUID, instrument
-from tests.fakes.stage import LOT, PRICE, TRADE, Stage
+from tests.fakes.stage import ADDED, LOT, PRICE, TRADE, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -180,6 +180,19 @@ class Arena(Stage):
         trade = super().ask_close(target)
         self.audit.begin()
         return trade
+
+    def ask_addition(self, quantity: Decimal = ADDED) -> Trade:
+        """Store what the tap on Add does."""
+        trade = super().ask_addition(quantity)
+        self.audit.begin()
+        return trade
+
+    async def add(self, quantity: Decimal = ADDED) -> Trade:
+        """Confirm an addition and run it until it rests."""
+        if self.state is TradeState.OPEN:
+            self.ask_addition(quantity)
+            await self.driven()
+        return self.trade
 
     async def open(self) -> Trade:
         """Confirm a trade and run it until it rests."""

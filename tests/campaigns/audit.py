@@ -19,7 +19,7 @@ from core.model.intent import INTENT_ARROWS, IntentState, Purpose
 from core.model.order import Accepted, Rejected
 from core.model.trade import TRADE_ARROWS, TradeState
 from core.orders.desk import OVERDUE_AFTER
-from tests.fakes.stage import QUANTITY, TRADE, UNHEDGED_IS_FINE
+from tests.fakes.stage import TRADE, UNHEDGED_IS_FINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +136,7 @@ class Audit:
         self.expect("INV06", is_unseen or order.quantity_base <= held, what)
 
     def _check_limit(self, order: OrderIntent, venue: ArenaVenue) -> None:
-        bounds = self._arena.trade.bounds
+        bounds = self._arena.trade.entry_bounds
         slip = bounds.max_slip_first if order.leg == 1 else bounds.max_slip_second
         widest = WIDEST if order.is_reduce_only else slip
         best = venue._best(order.side)
@@ -272,6 +272,7 @@ class Audit:
     # --- sizes ------------------------------------------------------------------------
 
     def _check_sizes(self) -> None:
+        confirmed = self._arena.trade.quantity_base
         excess = sum((v.excess for v in self._arena.accounts.values()), ZERO)
         for number, leg, venue in self._legs():
             built = sum(
@@ -279,13 +280,13 @@ class Audit:
                 for each in self._arena.orders_made
                 if each.leg == number
             )
-            most = QUANTITY + excess
+            most = confirmed + excess
             what = f"leg {number} was built to {built}"
             self.expect("INV05", built <= most, what)
             held = venue.position * leg.side.sign
             most = most + venue.taken
             self.expect("INV05", held <= most, f"leg {number} holds {held}")
-            self.expect("INV06", held >= -most + QUANTITY, f"leg {number} turned")
+            self.expect("INV06", held >= -most + confirmed, f"leg {number} turned")
         self._check_exposure()
 
     def _check_exposure(self) -> None:
@@ -293,7 +294,8 @@ class Audit:
         exposure, lot = abs(arena.exposure), arena.coarser_lot
         extra = sum((v.excess + v.taken for v in arena.accounts.values()), ZERO)
         what = f"exposure {arena.exposure} in {arena.state}"
-        self.expect("INV09", exposure <= QUANTITY + extra + lot, what)
+        confirmed = arena.trade.quantity_base
+        self.expect("INV09", exposure <= confirmed + extra + lot, what)
         is_known = (
             exposure < lot
             or arena.state in UNHEDGED_IS_FINE
@@ -349,7 +351,10 @@ class Audit:
         if alert.kind is AlertKind.OPENED:
             holds = min(held) >= Decimal(alert.facts["quantity"])
             self.expect("INV26", holds, what)
-        if alert.kind in {AlertKind.CLOSED, AlertKind.NOT_OPENED}:
+        if "stays" in alert.facts:
+            holds = abs(min(held) - Decimal(alert.facts["stays"])) < lot
+            self.expect("INV26", holds, what)
+        elif alert.kind in {AlertKind.CLOSED, AlertKind.NOT_OPENED}:
             self.expect("INV26", max(held) < lot, what)
         if alert.kind is AlertKind.STAYS_OPEN:
             holds = abs(min(held) - Decimal(alert.facts["remaining"])) < lot

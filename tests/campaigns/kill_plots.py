@@ -211,6 +211,37 @@ def _close() -> tuple[Plot, ...]:
     return tuple(_as(each, During.CLOSE) for each in plots)
 
 
+def _add() -> tuple[Plot, ...]:
+    """Return cuts into an addition; what was held before is there after each."""
+
+    def cut(write: str, side: str) -> Moment:
+        return Moment(write, side, since="open")
+
+    plots = (
+        Plot("C02", cut("claim, now confirmed", INSIDE), "same"),
+        Plot("C03", cut("claim, now confirmed", AFTER), "same"),
+        Plot("C04", cut("preflight", AFTER), "same"),
+        Plot("C06", cut("leg1 + entry 1", AFTER), "same"),
+        Plot("C08", cut("request of entry 1", HALF), "same"),
+        Plot("C09", Seen(ENTRY), "same", (lost(ENTRY),)),
+        Plot("C10", Seen(ENTRY), "grown", (held(ENTRY),)),
+        Plot("C10", Seen(ENTRY), "grown", (thin(ENTRY, "0.5", is_held=True),)),
+        Plot("C11", cut("answer of entry 1", BEFORE), "grown"),
+        Plot("C13", cut("answer of entry 1", AFTER), "grown"),
+        Plot("C14", cut("leg2 + entry 2", AFTER), "same"),
+        Plot("C16", Seen(ENTRY, 2), "same", (lost(ENTRY, 1),)),
+        Plot("C17", Seen(ENTRY, 2), "grown", (held(ENTRY, 1),)),
+        Plot("C18", cut("answer of entry 2", AFTER), "grown"),
+        Plot("C19", cut("open", BEFORE), "grown"),
+        Plot("C20", cut("open", AFTER), "same", NO_LEG2),
+        Plot("C25", cut("balance + trim 1", AFTER), "same", NO_LEG2),
+        Plot("C26", Seen(REDUCE), "same", (*NO_LEG2, lost(REDUCE))),
+        Plot("C27", Seen(REDUCE), "same", (*NO_LEG2, held(REDUCE))),
+        Plot("C28", cut("answer of trim 1", AFTER), "same", NO_LEG2),
+    )
+    return tuple(_as(each, During.ADD) for each in plots)
+
+
 def _as(plot: Plot, during: During) -> Plot:
     return Plot(plot.points, plot.cut, plot.ends, plot.spoils, during)
 
@@ -370,6 +401,7 @@ PLOTS: Final = (
     *_second_leg(),
     *_reducing(),
     *_close(),
+    *_add(),
     *_again(),
     *_others(),
 )

@@ -49,11 +49,16 @@ async def play(plot: Plot, pair: Pair, folder: Path) -> Story:
         machine.checkpoints = plot.checkpoints
         if plot.during in {During.LOSS, During.FUNDING}:
             machine.hold_every = HOLD_EVERY
+        played = _Play(plot, machine, story)
         try:
-            await _Play(plot, machine, story).all()
+            await played.all()
         except* AssertionError as errors:
             story.wrongs += [str(each)[:1500] for each in errors.exceptions]
-        audit(machine, story, may_repeat=bool(NOT_ONCE & set(plot.points.split())))
+        may_repeat = bool(NOT_ONCE & set(plot.points.split()))
+        grows = plot.during is During.ADD
+        audit(machine, story, may_repeat=may_repeat, confirms=1 + grows)
+        if grows:
+            _judge_growth(story, played.before)
         _check_files(machine, story)
         _check_payments(machine, story)
         _check_claims(machine, story)
@@ -69,6 +74,8 @@ class _Play:
         self.plot, self.machine, self.story = plot, machine, story
         self._mark = 0
         self._copies: list[Path] = []
+        self.before = Decimal(0)
+        """What each leg held before it was to grow."""
 
     async def all(self) -> None:
         """Set the scene, cut, cut again, come back, and try the old cards."""
@@ -182,7 +189,9 @@ class _Play:
             machine.box.telegram.say(ANNA, self.plot.words)
             return
         await self._open_in_peace()
-        if during is During.CLOSE:
+        if during is During.ADD:
+            await self._add()
+        elif during is During.CLOSE:
             card = await machine.quote("/close", f"Close {machine.base}?")
             assert card is not None
             self._spoil(self.plot.spoils)
@@ -196,6 +205,16 @@ class _Play:
     async def _open_in_peace(self) -> None:
         await self._tap_to_open(is_cut=False)
         await self.machine.until(self.machine.is_at_rest, "it never opens")
+
+    async def _add(self) -> None:
+        machine = self.machine
+        machine.pass_time(POSITIONS_ARE_QUIET)
+        self.before = max(abs(each) for each in machine.held().values())
+        words = f"/add {machine.base} {SIZE_USD}"
+        card = await machine.quote(words, f"Add to {machine.base}?")
+        assert card is not None, "no quote"
+        self._spoil(self.plot.spoils)
+        await machine.tap(card, "✅ Add")
 
     async def _tap_to_open(self, *, is_cut: bool) -> None:
         machine, base = self.machine, self.machine.base
@@ -260,6 +279,19 @@ class _Play:
         cut = self.plot.cut
         if isinstance(cut, Moment) and cut.side == "after" and not stored:
             story.wrongs.append("what was committed is gone")
+
+
+def _judge_growth(story: Story, before: Decimal) -> None:
+    """Tell whether a pair grew, and whether its owner knows how that ended."""
+    held = min(abs(each) for each in story.held)
+    if story.state == "open":
+        story.state = "grown" if held > before else "same"
+    if held < before:
+        story.wrongs.append(f"of {before} held before, {held} are left")
+    told = [line for line in story.told if "grew" in line or "Nothing was" in line]
+    was_claimed = not (story.state == "same" and "claim" in story.title)
+    if len(told) > 1 or (was_claimed and not told):
+        story.wrongs.append(f"told of the addition: {told}")
 
 
 def lay_out(path: Path, version: int) -> None:

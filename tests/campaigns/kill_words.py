@@ -15,6 +15,8 @@ class During(StrEnum):
     START = "start"
     OPEN = "open"
     CLOSE = "close"
+    ADD = "add"
+    """A pair is open and grows: it ends grown, or the same as before."""
     LOSS = "loss"
     """A pair is open and its venue takes part of a leg away."""
     FUNDING = "funding"

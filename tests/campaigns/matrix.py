@@ -1,7 +1,8 @@
 """The matrix of venue faults: every fault at every order, with and without a crash.
 
-A cell opens (and closes) a pair in virtual time while one fault strikes one order, runs
-on until long after, and compares the end with the expected one and every invariant.
+A cell opens (and closes, or adds to) a pair in virtual time while one fault strikes one
+order, runs on until long after, and compares the end with the expected one and every
+invariant.
 
 `python -m tests.campaigns.matrix` plays all cells and prints the count per row;
 `python -m tests.campaigns.matrix "V02 part m3"` replays the cells that begin so.
@@ -22,10 +23,11 @@ from core.model.trade import TradeState
 from tests.campaigns.arena import Arena
 from tests.campaigns.faults import FAULTS, HALF, REFUSED
 from tests.campaigns.virtual import run
-from tests.fakes.stage import QUANTITY, purposes
+from tests.fakes.stage import ADDED, QUANTITY, purposes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from decimal import Decimal
 
     from core.model.intent import OrderIntent
     from tests.campaigns.account import ArenaVenue, Deed
@@ -49,6 +51,7 @@ class Moment:
     given: tuple[tuple[int, Purpose, Deed], ...] = ()
     """What happens to other orders, so that this one comes."""
     is_closing: bool = False
+    is_adding: bool = False
 
 
 ENTRY, TOPUP, TRIM = Purpose.ENTRY, Purpose.TOPUP, Purpose.TRIM
@@ -69,8 +72,33 @@ MOMENTS = {
         ),
         Moment("m6", 1, CLOSE, None, is_closing=True),
         Moment("m7", 2, CLOSE, (1, CLOSE), is_closing=True),
+        Moment("a2", 1, ENTRY, None, is_adding=True),
+        Moment("a3", 2, ENTRY, (1, ENTRY), is_adding=True),
+        Moment("a4", 2, TOPUP, (2, ENTRY), ((2, ENTRY, HALF),), is_adding=True),
+        Moment("a5", 1, TRIM, (2, ENTRY), ((2, ENTRY, REFUSED),), is_adding=True),
     )
 }
+
+
+LIKE = {"a2": "m2", "a3": "m3", "a4": "m4", "a5": "m5 unwind"}
+"""The order of an entry whose faults an addition's order meets, too."""
+_GROWS = {
+    "open": "grown",
+    "part": "some",
+    "over": "more",
+    "none": "same",
+    "undone": "same",
+    "called": "called",
+}
+"""How a growing pair ends where an entry ends so: never below what it was."""
+_FORMER_PART = {
+    ("overfill", "a5"): "less",
+    ("acceptance after expiry", "a5"): "less",
+    ("a part is taken", "a5"): "less",
+    ("all is taken", "a5"): "closed",
+    ("a part was taken before", "a5"): "less",
+}
+"""Where the venue itself takes of what was held before; the other leg follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +118,26 @@ class Cell:
     @property
     def expected(self) -> frozenset[str]:
         """Return the ends that are right."""
-        words = frozenset(self.fault.ends[self.moment.name].split("|"))
+        words = frozenset(self._ends().split("|"))
         if not self.crash:
             return words
         return words | _AFTER_CRASH[self.moment.name]
+
+    def _ends(self) -> str:
+        name = self.moment.name
+        if not self.moment.is_adding:
+            return self.fault.ends[name]
+        ends = self.fault.ends[LIKE[name]].split("|")
+        usual = "|".join(_GROWS[each] for each in ends)
+        return _FORMER_PART.get((self.fault.name, name), usual)
+
+    @property
+    def calls(self) -> bool | None:
+        """Tell whether a person is called on the way; None: as it happens."""
+        fault, name = self.fault, self.moment.name
+        if fault.calls is None or (fault.name, name) in _FORMER_PART:
+            return None
+        return LIKE.get(name, name) in fault.calls
 
 
 _ENTERED = frozenset({"open", "part", "over", "none", "undone", "closed"})
@@ -102,6 +146,7 @@ _AFTER_CRASH = {
     **dict.fromkeys(("m2", "m3", "m4", "m5 trim"), _ENTERED),
     "m5 unwind": frozenset({"none", "undone"}),
     **dict.fromkeys(("m6", "m7"), _CLOSING),
+    **dict.fromkeys(LIKE, frozenset({"grown", "some", "more", "same"})),
 }
 """Forward, unwound or as it was: whatever the moment, never half."""
 
@@ -109,7 +154,8 @@ _AFTER_CRASH = {
 def cells() -> Iterator[Cell]:
     """Return every cell."""
     for fault in FAULTS:
-        for moment in fault.ends:
+        grows = [name for name, like in LIKE.items() if like in fault.ends]
+        for moment in (*fault.ends, *grows):
             for crash in CRASHES:
                 if crash and fault.is_before:
                     continue
@@ -123,6 +169,8 @@ class Play:
         self.cell, self.arena = cell, Arena()
         self.target: str | None = None
         """The order that was struck."""
+        self.is_on = not cell.moment.is_adding
+        """Whether the story has come to where the fault may strike."""
         for venue in self.arena.accounts.values():
             venue.conduct = self._conduct
 
@@ -134,6 +182,8 @@ class Play:
     def _conduct(self, venue: ArenaVenue, order: OrderIntent) -> Answer | None:
         cell, moment = self.cell, self.cell.moment
         place = order.leg, order.purpose
+        if not self.is_on:
+            return None
         if cell.fault.is_before and place == moment.eve:
             cell.fault.strike(self.arena, self.venue, order)
         if place == (moment.leg, moment.purpose) and not cell.fault.is_before:
@@ -163,9 +213,16 @@ class Play:
         arena, moment = self.arena, self.cell.moment
         if self.cell.crash == "unsent":
             arena.switch.kill_when = self._is_unsent
-        if self.cell.fault.is_before and moment.eve is None and not moment.is_closing:
+        is_first = not moment.is_closing and not moment.is_adding
+        if self.cell.fault.is_before and moment.eve is None and is_first:
             self.cell.fault.strike(arena, self.venue, None)
         await arena.open()
+        if moment.is_adding:
+            await arena.run_for(timedelta(seconds=40))
+            self.is_on = True
+            if self.cell.fault.is_before and moment.eve is None:
+                self.cell.fault.strike(arena, self.venue, None)
+            await arena.add()
         if moment.is_closing:
             await arena.run_for(timedelta(seconds=40))
             if self.cell.fault.is_before and moment.eve is None:
@@ -176,7 +233,8 @@ class Play:
 
     def _is_unsent(self, point: str) -> bool:
         moment = self.cell.moment
-        return point == f"submit {self.venue.venue_id}" and any(
+        is_there = self.is_on and point == f"submit {self.venue.venue_id}"
+        return is_there and any(
             not each.state.is_terminal
             and (each.leg, each.purpose) == (moment.leg, moment.purpose)
             for each in self.arena.orders_made
@@ -199,12 +257,22 @@ class Play:
         one, two = (abs(held) for held in arena.held)
         if arena.state is not TradeState.OPEN or one != two:
             return f"{arena.state.value} with {one}/{two}"
+        if self.cell.moment.is_adding:
+            return self._grown_end(one)
         is_closing = self.cell.moment.is_closing
         if one == QUANTITY:
             return "stays" if is_closing else "open"
         if is_closing:
             return "less"
         return "over" if one > QUANTITY else "part"
+
+    def _grown_end(self, held: Decimal) -> str:
+        whole = QUANTITY + ADDED
+        if held in {QUANTITY, whole}:
+            return "same" if held == QUANTITY else "grown"
+        if held < QUANTITY:
+            return "less"
+        return "some" if held < whole else "more"
 
     def problems(self) -> list[str]:
         """Return everything that is not as it must be."""
@@ -215,15 +283,14 @@ class Play:
             found.append(f"ended {end}, expected {'|'.join(sorted(cell.expected))}")
         made = purposes(arena.orders_made)
         entries = Counter(each for each in made if each[1] == "entry")
-        if any(count > 1 for count in entries.values()):
+        most = 2 if cell.moment.is_adding else 1
+        if any(count > most for count in entries.values()):
             found.append("entered twice")
         if end == "undone" and not arena.journal.pauses:
             found.append("the pair does not rest after a failed entry")
         was_called = bool(arena.alerts(AlertKind.NOT_HEDGED))
-        if not cell.crash and cell.fault.calls is not None:
-            is_due = cell.moment.name in cell.fault.calls
-            if was_called != is_due:
-                found.append(f"called a person: {was_called}")
+        if not cell.crash and cell.calls not in {None, was_called}:
+            found.append(f"called a person: {was_called}")
         if not cell.fault.is_before and not cell.crash and self.target is None:
             found.append("the order never came")
         return found

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -38,6 +38,7 @@ class End(StrEnum):
     CALLED = "a person was called"
     NAKED = "silently naked"
     DOUBLE = "double entry"
+    SOLD = "sold what was held before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,10 @@ class Rules:
     """The order's row is committed before its first byte leaves."""
     is_position_checked: bool = False
     """Positions at rest are compared with the books."""
+    floor: int = 0
+    """Lots that both legs held before: above zero it is an addition to a pair."""
+    unwinds_all: bool = False
+    """What fails is sold like an entry, down to nothing."""
 
 
 SOUND = Rules("row first, same id, fence, expiring request")
@@ -68,6 +73,13 @@ WATCHED = Rules(
     "fence without expiry, positions checked",
     has_expiry=False,
     is_position_checked=True,
+)
+
+
+ADDING = replace(SOUND, name="an addition to a pair of two lots", floor=2)
+UNFLOORED = replace(ADDING, name="... undone like an entry", unwinds_all=True)
+BROKEN_ADDING = tuple(
+    replace(each, name=f"... where {each.name}", floor=2) for each in BROKEN
 )
 
 
@@ -121,26 +133,29 @@ def _executed(state: State, leg: int, lots: int, *, is_entry: bool) -> State:
 # --- what our side does ---------------------------------------------------------------
 
 
-def _next(state: State) -> State:
+def _next(state: State, rules: Rules) -> State:
     """Take the step that the books ask for, when no order is under way."""
     a, b = state.booked
+    added = a - rules.floor
     if state.phase == "leg1":
         return state._replace(phase="leg2", order=Order(1, is_entry=True, lots=LOTS))
-    if a and state.phase == "leg2":
-        return state._replace(phase="balance", order=Order(2, is_entry=True, lots=a))
-    return state._replace(phase="rest") if a == b else _leveling(state)
+    if added > 0 and state.phase == "leg2":
+        entry = Order(2, is_entry=True, lots=added)
+        return state._replace(phase="balance", order=entry)
+    return state._replace(phase="rest") if a == b else _leveling(state, rules)
 
 
-def _leveling(state: State) -> State:
+def _leveling(state: State, rules: Rules) -> State:
     """Add to the second leg, sell off the larger one, or call a person."""
     a, b = state.booked
-    if 0 < b < a and state.topups < TOPUPS:
+    if rules.floor < b < a and state.topups < TOPUPS:
         more = Order(2, is_entry=True, lots=a - b)
         return state._replace(topups=state.topups + 1, order=more)
     if state.reductions >= REDUCTIONS:
         return state._replace(phase="called")
     larger = 1 if a > b else 2
-    sale = Order(larger, is_entry=False, lots=abs(a - b))
+    lots = max(a, b) if rules.unwinds_all else abs(a - b)
+    sale = Order(larger, is_entry=False, lots=lots)
     return state._replace(reductions=state.reductions + 1, order=sale)
 
 
@@ -230,7 +245,7 @@ def successors(state: State, rules: Rules) -> Iterator[State]:
         yield _crashed(state, rules)
     order = state.order
     if order is None:
-        yield _next(state)
+        yield _next(state, rules)
     elif order.stage == "row":
         yield from _sent(state, order)
     elif order.stage == "sent":
@@ -253,6 +268,8 @@ def end_of(state: State, rules: Rules) -> End:
     """Judge a state after which nothing happens any more."""
     if max(state.entered) > LOTS:
         return End.DOUBLE
+    if min(state.held) < rules.floor:
+        return End.SOLD
     is_called = state.phase == "called"
     if rules.is_position_checked and state.held != state.booked:
         is_called = True
@@ -277,20 +294,21 @@ def explore(rules: Rules) -> tuple[Counter[End], int]:
             found[end_of(state, rules)] += 1
         return tuple(found.items())
 
-    ends = Counter(dict(count(State())))
+    both = (rules.floor, rules.floor)
+    ends = Counter(dict(count(State(booked=both, held=both))))
     return ends, count.cache_info().currsize
 
 
 def table() -> list[str]:
     """Return one line per protocol."""
     lines = []
-    for rules in (SOUND, *BROKEN, WATCHED):
+    for rules in (SOUND, *BROKEN, WATCHED, ADDING, UNFLOORED, *BROKEN_ADDING):
         ends, states = explore(rules)
         histories = sum(ends.values())
         lines.append(
             f"{rules.name:46} {histories:>12,} histories, {states:>6,} states: "
             f"naked {ends[End.NAKED]:>9,}, double {ends[End.DOUBLE]:>9,}, "
-            f"called {ends[End.CALLED]:>9,}"
+            f"called {ends[End.CALLED]:>9,}, sold {ends[End.SOLD]:>9,}"
         )
     return lines
 

@@ -4,6 +4,8 @@ One seed is one story: a pair is confirmed with several taps, opened, held, clos
 whole or in part) while orders, reads, books, disks and clocks go wrong for a while.
 Every invariant is checked at every step, and at the end once nothing goes wrong.
 
+In worlds from `GROWING` on the open pair also grows while all of that goes on.
+
 `python -m tests.campaigns.schedules 123` plays one seed and tells its steps.
 """
 
@@ -47,6 +49,8 @@ REPLIES = (
     (Reply.REST, 1),
     (Reply.BROKEN, 2),
 )
+GROWING = 1_000_000
+"""From this seed on worlds hold an addition; earlier ones stay as they were."""
 QUIET = timedelta(minutes=15)
 """How long a world runs on after its faults."""
 
@@ -65,7 +69,7 @@ class Schedule:
         self.has_hands = self.draw.random() < 0.15
         self.has_late = self.draw.random() < 0.1
         self.steps_clock = self.draw.random() < 0.15 and not self.kills
-        self.is_closing, self.since = False, 0.0
+        self.is_closing, self.is_growing, self.since = False, False, 0.0
         for venue in self.arena.accounts.values():
             venue.conduct = self._conduct
             venue.fails = self._fails
@@ -79,7 +83,7 @@ class Schedule:
         arena = self.arena
         if arena.clock.monotonic() - self.since >= self.faults_for:
             return False
-        is_on = self.is_closing or self.phase == "all"
+        is_on = self.is_closing or self.is_growing or self.phase == "all"
         is_on = is_on or (self.phase == "sent" and bool(arena.first.submits))
         if is_on:
             arena.audit.faults_until = arena.clock.now()
@@ -182,6 +186,8 @@ class Schedule:
         await self._driven()
         if arena.state is TradeState.OPEN:
             await self._held()
+        if arena.state is TradeState.OPEN and self.seed >= GROWING:
+            await self._grown()
         if arena.state is TradeState.OPEN:
             self.is_closing, self.since = True, arena.clock.monotonic()
             share = Decimal(self.draw.choice(["0", "0", "0", "0.5"]))
@@ -196,6 +202,22 @@ class Schedule:
         await self._settled()
         arena.audit.after_faults()
         await self._recovered_twice()
+
+    async def _grown(self) -> None:
+        """Let an addition meet the same weather, and come to rest before the close."""
+        arena = self.arena
+        if arena.trade.needs_attention:
+            return
+        self.is_growing, self.since = True, arena.clock.monotonic()
+        before = arena.trade.quantity_base
+        arena.ask_addition(Decimal(self.draw.choice(["2", "4", "20"])))
+        await self._driven()
+        self.is_growing = False
+        if arena.state is TradeState.OPEN and not arena.trade.needs_attention:
+            await arena.run_for(timedelta(seconds=self.draw.choice([0, 60])))
+            await self._revived()
+        grown = arena.trade.quantity_base - before
+        arena.audit.expect("INV05", grown >= 0, "an addition took a confirmed part")
 
     async def _driven(self) -> None:
         arena = self.arena

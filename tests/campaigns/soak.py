@@ -1,7 +1,8 @@
 """All fault campaigns on every core: the model, the matrix, random schedules.
 
-`python -m tests.campaigns.soak 2000` plays so many schedules (and every cell); a seed
-that fails is printed with the command that replays it.
+`python -m tests.campaigns.soak 2000` plays so many schedules (and every cell), and half
+as many with a pair that grows; a seed that fails is printed with the command that
+replays it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.campaigns import matrix, protocol, schedules
+from tests.campaigns.schedules import GROWING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -105,9 +107,11 @@ def campaign(count: int, first: int = 0) -> int:
         range(seed, min(seed + CHUNK, first + count))
         for seed in range(first, first + count, CHUNK)
     ]
+    growing = [range(GROWING + each.start, GROWING + each.stop) for each in chunks[::2]]
     with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
         cells = _sum(pool.map(play_row, rows), "cells")
         worlds = _sum(pool.map(play_seeds, chunks), "schedules")
+        worlds.add(_sum(pool.map(play_seeds, growing), "schedules that grow"))
     checks = cells.checks + worlds.checks
     _say(" ".join(f"{name}:{count:,}" for name, count in sorted(checks.items())))
     _say(f"{sum(checks.values()):,} checks of {len(checks)} rules")

@@ -12,6 +12,7 @@ import pytest
 
 from tests.campaigns import schedules, soak
 from tests.campaigns.audit import INVARIANTS
+from tests.campaigns.schedules import GROWING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +33,20 @@ def _quiet() -> Iterator[None]:
 def test_no_schedule_breaks_an_invariant_and_each_is_looked_at() -> None:
     """A few worlds on every run; the campaign plays thousands."""
     tally = soak.play_seeds(range(DAILY))
+    tally.add(soak.play_seeds(range(GROWING, GROWING + DAILY // 2)))
 
     assert tally.found == []
     assert set(INVARIANTS) - BY_RUNS <= set(tally.checks)
     assert len(tally.ends) >= 3
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("block", range(10))
+def test_a_thousand_pairs_that_grow_break_nothing(block: int) -> None:
+    """The same worlds with an addition between the entry and the close."""
+    first = GROWING + block * 100
+    assert soak.play_seeds(range(first, first + 100)).found == []
 
 
 def test_the_same_seed_gives_the_same_story() -> None:

@@ -106,7 +106,7 @@ async def _live(machine: Machine, story: Story, moments: Sequence[Moment]) -> No
     await tap_old_cards(machine, story)
 
 
-CONFIRM = "✅ Open", "❗ Close"
+CONFIRM = "✅ Open", "✅ Add", "❗ Close"
 
 
 async def tap_old_cards(machine: Machine, story: Story) -> None:
@@ -140,10 +140,13 @@ async def open_and_close(machine: Machine) -> None:
 # --- the truth ------------------------------------------------------------------------
 
 
-def audit(machine: Machine, story: Story, *, may_repeat: bool = False) -> None:
+def audit(
+    machine: Machine, story: Story, *, may_repeat: bool = False, confirms: int = 1
+) -> None:
     """Compare books, record and chat; write down what must never be.
 
     With `may_repeat` a message may have come twice: it was sent, not yet marked.
+    `confirms` counts the taps that may have entered something.
     """
     trades = machine.trades()
     held, entries = machine.held(), machine.executed()
@@ -154,7 +157,7 @@ def audit(machine: Machine, story: Story, *, may_repeat: bool = False) -> None:
     known = {(one["venue_id"], one["client_order_id"]) for one in intents}
     if strange := set(entries) - known:
         story.wrongs.append(f"orders nobody wrote down: {strange}")
-    _check_entries(intents, trades, entries, story)
+    _check_entries(intents, trades, (entries, confirms), story)
     for trade in trades:
         _check_legs(machine, trade, held, story)
     if not trades and any(held.values()):
@@ -166,9 +169,10 @@ def audit(machine: Machine, story: Story, *, may_repeat: bool = False) -> None:
 def _check_entries(
     intents: list[dict[str, Any]],
     trades: list[dict[str, Any]],
-    executed: dict[tuple[str, str], Decimal],
+    done: tuple[dict[tuple[str, str], Decimal], int],
     story: Story,
 ) -> None:
+    executed, confirms = done
     for leg in (1, 2):
         built = {
             purpose: [
@@ -178,8 +182,8 @@ def _check_entries(
             ]
             for purpose in ("entry", "topup")
         }
-        if sum(1 for one in built["entry"] if one) > 1:
-            story.wrongs.append(f"two entries on leg {leg}: {built['entry']}")
+        if sum(1 for one in built["entry"] if one) > confirms:
+            story.wrongs.append(f"too many entries on leg {leg}: {built['entry']}")
             story.doubles += 1
         total = sum(built["entry"] + built["topup"])
         if trades and total > Decimal(trades[0]["quantity_base"]):

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.campaigns.protocol import BROKEN, SOUND, WATCHED, End, explore
+from tests.campaigns.protocol import (
+    ADDING,
+    BROKEN,
+    BROKEN_ADDING,
+    SOUND,
+    UNFLOORED,
+    WATCHED,
+    End,
+    explore,
+)
 
 if TYPE_CHECKING:
     from tests.campaigns.protocol import Rules
@@ -48,6 +57,32 @@ def test_a_venue_that_breaks_its_expiry_costs_an_alert_not_a_naked_leg() -> None
 
     assert [seen[bad] for bad in BAD] == [0, 0]
     assert seen[End.CALLED] >= unseen[End.CALLED] + unseen[End.NAKED]
+
+
+def test_no_history_of_an_addition_ends_naked_doubled_or_below_the_former_level() -> (
+    None
+):
+    """Two lots are held and two are added: whatever happens, the former two stay."""
+    ends, states = explore(ADDING)
+
+    assert [ends[bad] for bad in (*BAD, End.SOLD)] == [0, 0, 0]
+    assert ends[End.HEDGED] > ends[End.CALLED] > 0
+    assert states > 500
+
+
+def test_an_addition_undone_like_an_entry_sells_the_pair() -> None:
+    """If forgetting the former level did no harm, the model would prove nothing."""
+    ends, _ = explore(UNFLOORED)
+
+    assert ends[End.SOLD] > 0
+
+
+@pytest.mark.parametrize("rules", BROKEN_ADDING, ids=lambda rules: rules.name)
+def test_an_addition_needs_every_part_of_the_protocol(rules: Rules) -> None:
+    """A pair that is held already makes a lost reply no less dangerous."""
+    ends, _ = explore(rules)
+
+    assert ends[End.NAKED] > 0
 
 
 def test_both_ends_of_a_good_history_are_reached() -> None:
