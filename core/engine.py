@@ -14,7 +14,7 @@ from core.errors import CoreError, UnknownTokenError, UnknownTradeError, VenueEr
 from core.execution.sizing import Held
 from core.execution.world import stopped_key
 from core.limits import PAUSE_KEY
-from core.margin import leg_margins
+from core.margin import leg_margins, pair_runway
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import (
     GLOBAL_SCOPE,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from core.history import History, SettledReader
     from core.limits import Limits
     from core.model.alert import Alarm
-    from core.model.history import SpreadStats
+    from core.model.history import PriceMoves, SpreadStats
     from core.model.instrument import Availability, Instrument, TokenRow
     from core.model.opportunity import Opportunity, ScanResult
     from core.model.order import Balance
@@ -730,7 +730,16 @@ class Engine:
             is_repair_stopped=await self._is_stopped(trade),
             wishes=await self.exits.wishes(trade.trade_id),
             distances={each.venue_id: each.distance for each in margins},
+            runway=pair_runway(
+                margins,
+                self.effective().number(Key.WARN_DISTANCE),
+                self._moves(trade),
+            ),
         )
+
+    def _moves(self, trade: Trade) -> Mapping[VenueId, PriceMoves]:
+        legs = (leg.instrument for leg in trade.legs)
+        return {each.venue_id: self._parts.history.price_moves(each) for each in legs}
 
     async def _is_stopped(self, trade: Trade) -> bool:
         if not trade.needs_attention:

@@ -18,10 +18,17 @@ from core.errors import TradeBusyError, UnknownTradeError
 from core.execution.facts import exit_rule
 from core.exits import judge, may_close, words
 from core.health import Answering
-from core.margin import leg_margins, restoring_transfer
+from core.margin import (
+    leg_margins,
+    pair_runway,
+    restoring_transfer,
+    runway_facts,
+    transfer_facts,
+)
 from core.model.alert import AlertLevel
 from core.model.control import Event
 from core.model.exit import ExitAction, ExitFacts, ExitRule, Timer
+from core.model.history import PriceMoves
 from core.model.trade import TradeState
 from core.model.units import TradeId
 from core.orders.desk import asked
@@ -47,6 +54,8 @@ log = logging.getLogger(__name__)
 PREFIX = "exit:"
 CLOSE_AGAIN = timedelta(minutes=10)
 """After a close that could not go through, its rule waits so long."""
+RESTORED = Decimal("0.10")
+"""A transfer is suggested that brings a leg so far above the warning line."""
 WISHES = (ExitRule.BELOW, ExitRule.AFTER_PAYMENT)
 
 
@@ -59,6 +68,8 @@ class Seen:
     """Why its venue does not list it any more."""
     answering: Callable[[VenueId], Answering] = lambda _: Answering()
     """How a venue's public data has been coming."""
+    moves: Callable[[Instrument], PriceMoves] = lambda _: PriceMoves(0, None)
+    """How far its price has been going of late."""
     is_doubted: Callable[[Instrument], bool] = lambda _: False
     """Its rate's unit is in doubt: no rule may go by it."""
 
@@ -214,18 +225,23 @@ class ExitWatch:
             **verdict.numbers,
         }
         if verdict.rule is ExitRule.LIQUIDATION:
-            margins = leg_margins(position, self.seen)
-            move = restoring_transfer(margins, rules.warn_distance + Decimal("0.10"))
-            if move is not None:
-                more |= {
-                    "move_usd": f"{move.amount_usd:f}",
-                    "move_from": move.source,
-                    "move_to": move.target,
-                    "move_restores": f"{move.restores:f}",
-                }
+            more |= self._margin_facts(position, verdict, rules)
         level = AlertLevel.CRITICAL if verdict.is_critical else AlertLevel.TRADE
         now = self._world.clock.now()
         await self._outbox.put(exit_rule(docket, now, more, level))
+
+    def _margin_facts(
+        self, position: Position, verdict: Verdict, rules: ExitRules
+    ) -> dict[str, str]:
+        """Return what to move, and how long the leg lasts until what comes next."""
+        margins = leg_margins(position, self.seen)
+        legs = (leg.instrument for leg in position.trade.legs)
+        moves = {each.venue_id: self._market.moves(each) for each in legs}
+        line = Decimal(0) if verdict.is_critical else rules.critical_distance
+        wanted = rules.warn_distance + RESTORED
+        return runway_facts(pair_runway(margins, line, moves)) | transfer_facts(
+            restoring_transfer(margins, wanted)
+        )
 
     async def _close(self, trade: Trade, verdict: Verdict, now: datetime) -> None:
         tried = self._tried.get(trade.trade_id)

@@ -12,10 +12,12 @@ from decimal import ROUND_UP, Decimal
 from typing import TYPE_CHECKING
 
 from core.economics import liquidation_distance
+from core.model.position import Runway
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from core.model.history import PriceMoves
     from core.model.order import VenuePosition
     from core.model.position import LegValue, Position
     from core.model.units import VenueId
@@ -97,15 +99,66 @@ def restoring_transfer(
     return Transfer(amount, other.venue_id, worst.venue_id, wanted)
 
 
+def pair_runway(
+    margins: Sequence[LegMargin],
+    line: Decimal,
+    moves: Mapping[VenueId, PriceMoves],
+) -> Runway | None:
+    """Return how long the leg nearest to liquidation lasts until a line.
+
+    None while no leg's distance is known.
+    """
+    worst = nearest(margins)
+    if worst is None or worst.distance is None:
+        return None
+    found = moves.get(worst.venue_id)
+    daily = None if found is None else found.daily
+    return Runway(
+        venue_id=worst.venue_id,
+        line=line,
+        lasts=runway(worst.distance, line, daily),
+        hours=0 if found is None else found.hours,
+        is_passed=worst.distance <= line,
+        is_partly=any(each.distance is None for each in margins),
+    )
+
+
+def transfer_facts(found: Transfer | None) -> dict[str, str]:
+    """Return a transfer as a message suggests it; empty without one."""
+    if found is None:
+        return {}
+    return {
+        "move_usd": f"{found.amount_usd:f}",
+        "move_from": found.source,
+        "move_to": found.target,
+        "move_restores": f"{found.restores:f}",
+    }
+
+
+def runway_facts(found: Runway | None) -> dict[str, str]:
+    """Return a runway as a message about it carries it; empty without one."""
+    if found is None:
+        return {}
+    facts = {"runway_line": f"{found.line:f}", "runway_hours": str(found.hours)}
+    if found.is_partly:
+        facts["runway_partly"] = "yes"
+    if found.lasts is not None:
+        facts["runway_s"] = str(int(found.lasts.total_seconds()))
+    return facts
+
+
 def runway(
     distance: Decimal, warn_at: Decimal, daily_move: Decimal | None
 ) -> timedelta | None:
     """Return how long until the warning line at a usual day's moves.
 
     A price wanders with the square root of time: twice as far takes four times as long.
-    None when the usual move is not known or the line is passed already.
+    None when the usual move is not known or the line is passed already. Ten years are
+    the most that is ever said.
     """
-    if daily_move is None or daily_move <= 0 or distance <= warn_at:
+    if daily_move is None or distance <= warn_at:
         return None
+    if daily_move <= 0:
+        return timedelta(days=float(LONGEST_DAYS))
     days = ((distance - warn_at) / daily_move) ** 2
     return timedelta(days=float(min(days, LONGEST_DAYS)))

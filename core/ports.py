@@ -646,6 +646,14 @@ class ScanRecords(Protocol):
         """
         ...
 
+    async def landmarks(self, after: datetime, limit: int) -> tuple[RecordedScan, ...]:
+        """Return some of the scans after a moment, oldest first: those cheap to read.
+
+        Raises:
+            StorageError: the record cannot be read.
+        """
+        ...
+
     async def forget(self, scans_before: datetime, hours_before: datetime) -> bool:
         """Delete a handful of what is older; True if more is left to delete.
 

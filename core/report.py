@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from core.margin import runway_facts
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.preferences import Key
 from core.model.trade import TradeState
@@ -277,7 +278,7 @@ def _open_item(position: Position) -> Item:
     if position.trade.needs_attention:
         item["attention"] = "yes"
     item |= _known(total_usd=position.total_usd)
-    return item | _nearest(position.distances)
+    return item | _nearest(position.distances) | runway_facts(position.runway)
 
 
 def _nearest(distances: Mapping[VenueId, Decimal | None]) -> Item:

@@ -218,6 +218,29 @@ class ScanReader:
             self._place = place
             return tuple(found)
 
+    async def landmarks(self, after: datetime, limit: int) -> tuple[RecordedScan, ...]:
+        """Return the scans after a moment that are stored whole, oldest first.
+
+        Raises:
+            StorageError: the record cannot be read.
+        """
+        async with self._turn:
+            page = await self._read(self._keys_after(to_ms(after), limit))
+            place = _Place(0, None, ScanUnpacker(self._contracts))
+            found = await asyncio.to_thread(self._unpack, page, place, None, 1)
+            return tuple(found)
+
+    def _keys_after(
+        self, after_ms: int, limit: int
+    ) -> Callable[[sqlite3.Connection], _Page]:
+        known, listings = len(self._contracts), frozenset(self._listings)
+
+        def work(connection: sqlite3.Connection) -> _Page:
+            rows = connection.execute(_KEYS, (after_ms, limit))
+            return _page(connection, rows, known, listings)
+
+        return work
+
     def _page_after(
         self, place: _Place, limit: int
     ) -> Callable[[sqlite3.Connection], _Page]:
@@ -229,22 +252,7 @@ class ScanReader:
                 first = connection.execute(_FIRST_KEY, (place.at_ms, place.at_ms))
                 last_id = int(first.fetchone()[0] or 1) - 1
             rows = connection.execute(_SCANS, (last_id, limit))
-            scans = tuple(Record("scan", row) for row in rows)
-            wanted = {each.whole("listing_id") for each in scans} - listings
-            return _Page(
-                rows=scans,
-                contracts=tuple(
-                    Record("contract", row)
-                    for row in connection.execute(
-                        f"{_CONTRACTS} WHERE id > ?", (known,)
-                    )
-                ),
-                listings=tuple(
-                    Record("listing", row)
-                    for number in wanted
-                    for row in connection.execute(_LISTING, (number,))
-                ),
-            )
+            return _page(connection, rows, known, listings)
 
         return work
 
@@ -291,6 +299,29 @@ class _Page:
     listings: Sequence[Record]
 
 
+def _page(
+    connection: sqlite3.Connection,
+    rows: Iterable[sqlite3.Row],
+    known: int,
+    listings: frozenset[int],
+) -> _Page:
+    """Return rows with the contracts and listings that are not known yet."""
+    scans = tuple(Record("scan", row) for row in rows)
+    wanted = {each.whole("listing_id") for each in scans} - listings
+    return _Page(
+        rows=scans,
+        contracts=tuple(
+            Record("contract", row)
+            for row in connection.execute(f"{_CONTRACTS} WHERE id > ?", (known,))
+        ),
+        listings=tuple(
+            Record("listing", row)
+            for number in wanted
+            for row in connection.execute(_LISTING, (number,))
+        ),
+    )
+
+
 def _rows(body: bytes, contracts: Mapping[int, Instrument]) -> tuple[TokenRow, ...]:
     try:
         listed = json.loads(zlib.decompress(body))
@@ -326,6 +357,10 @@ SELECT COALESCE(
     (SELECT MAX(id) FROM scan WHERE is_key = 1 AND at_ms <= ? AND ? IS NOT NULL),
     (SELECT MIN(id) FROM scan WHERE is_key = 1)
 )
+"""
+_KEYS = """
+SELECT id, at_ms, is_key, listing_id, body FROM scan
+WHERE is_key = 1 AND at_ms > ? ORDER BY id LIMIT ?
 """
 _SCANS = """
 SELECT id, at_ms, is_key, listing_id, body FROM scan WHERE id > ? ORDER BY id LIMIT ?

@@ -155,6 +155,16 @@ class SqliteSpreadHistory:
         """
         return await self._scan_reader.scans(after, limit, every)
 
+    async def landmarks(self, after: datetime, limit: int) -> tuple[RecordedScan, ...]:
+        """Return some of the scans after a moment, oldest first: about one in sixty.
+
+        They are stored whole, so that little is read for each.
+
+        Raises:
+            StorageError: the record cannot be read.
+        """
+        return await self._scan_reader.landmarks(after, limit)
+
     async def forget(self, scans_before: datetime, hours_before: datetime) -> bool:
         """Delete a handful of what is older; True if more is left to delete.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bot.callbacks import Verb
 from bot.cards import numbers
 from bot.cards.facts import cost, gain, items, moment, number
 from bot.cards.layout import lines, rows_of, text
+from bot.cards.runway import runway_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     Parts = tuple[str, tuple[tuple[Button, ...], ...], list[ShownRow]]
 
 MAX_PAIRS = 12
+_FAR = Decimal("0.99")
 MAX_REASON = 80
 _HOUR = 3600
 _ENTRIES = {"active": "on", "reducing": "off, closing works", "halted": "halted"}
@@ -73,7 +76,7 @@ def _parts(facts: Facts) -> str:
 def _open(pairs: Sequence[Facts], look: Look) -> Iterable[str]:
     if not pairs:
         return
-    head = f"{'OPEN':<8} {'L>S':<5} {'result':>8} {'to liq.':>8}"
+    head = f"{'OPEN':<8} {'L>S':<5} {'result':>6} {'liq':>5} {'lasts':>5}"
     yield numbers.table([head, *(_pair(each, look) for each in pairs[:MAX_PAIRS])])
     if len(pairs) > MAX_PAIRS:
         yield f"and {len(pairs) - MAX_PAIRS} more in /pos"
@@ -84,13 +87,14 @@ def _open(pairs: Sequence[Facts], look: Look) -> Iterable[str]:
 
 def _pair(one: Facts, look: Look) -> str:
     distance = number(one, "distance")
-    far = "unknown"
+    far = numbers.UNKNOWN
     if distance is not None:
         # the other leg may be nearer: its venue does not say
-        far = f"{int(distance * 100)}%{'?' if 'partly' in one else ''}"
-    result = numbers.gain_cell(number(one, "total_usd"), 8)
+        percent = f">{_FAR:.0%}" if distance > _FAR else f"{int(distance * 100)}%"
+        far = percent + ("?" if "partly" in one else "")
+    result = numbers.gain_cell(number(one, "total_usd"), 6)
     name = numbers.left(numbers.cut(one.get("base", "?")), 8)
-    return f"{name} {_sides(one, look):<5} {result:>8} {far:>8}"
+    return f"{name} {_sides(one, look):<5} {result:>6} {far:>5} {runway_cell(one):>5}"
 
 
 def _sides(one: Facts, look: Look) -> str:

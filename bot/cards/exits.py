@@ -11,6 +11,7 @@ from bot.cards import numbers
 from bot.cards.card import Card, Style
 from bot.cards.facts import moment, number
 from bot.cards.layout import grid, lines, rows_of, text
+from bot.cards.runway import runway_words
 from bot.cards.shown import ShownRow, pack_rows
 from core.model.exit import ExitAction, ExitRule
 from core.model.units import Base, TradeId
@@ -44,6 +45,7 @@ def exit_alert(facts: Facts, look: Look) -> Parts:
     html = lines(
         f"{sign} {text(base)} {_SAYS[rule](facts, look)} · {look.badge}"
         f" · {text(facts.get('trade', '?'))}",
+        runway_words(facts),
         _transfer(facts, look),
         _closing(rule) if closes else "",
     )

@@ -13,6 +13,7 @@ from bot.cards.exits import ADD, HALF, wish_buttons, wish_lines
 from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
 from bot.cards.legs import leg_table, unit_words
 from bot.cards.repair import STOPPED, accepted_words, repair_buttons
+from bot.cards.runway import runway_line
 from bot.cards.shown import ShownRow, pack_rows
 from core.model.trade import TradeState
 
@@ -223,6 +224,7 @@ def position_card(position: Position, look: Look) -> Card:
         f" · fees {_fees(position)} so far",
         _residual(position),
         _course(position, look),
+        runway_line(position.runway, look),
         _outcome(trade, look),
         f"Valued {numbers.duration_text(look.now - position.valued_at)} ago",
     )

@@ -322,6 +322,7 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
                 fresh=scanner.rates.fresh,
                 absence=scanner.absence,
                 answering=monitor.of,
+                moves=history.price_moves,
                 is_doubted=lambda each: proofs.doubt(each) is not None,
             ),
         ),

@@ -13,20 +13,22 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.errors import StorageError
+from core.history.prices import RECENT, Prices
 from core.history.series import RunningHour, Series, hour_at, hour_number
 from core.history.statistics import WINDOW_HOURS, past_of, to_trillionths
 from core.model.history import TRILLIONTHS, WINDOW, HourOfRates, RecordedScan
 from core.model.opportunity import SkipReason
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Iterator, Mapping
     from datetime import datetime
 
     from core.history.statistics import Past
-    from core.model.history import PastRates, SeriesKey, SpreadStats
+    from core.model.history import PastRates, PriceMoves, SeriesKey, SpreadStats
     from core.model.instrument import Instrument
     from core.model.market import FundingSnapshot
     from core.model.opportunity import Opportunity, ScanResult, Skip
+    from core.model.units import Base
     from core.ports import Clock, ScanRecords, SpreadHistory
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ SAVE_EVERY = timedelta(minutes=5)
 """An unfinished hour is written this often: so much of it a crash may cost."""
 HOURS_KEPT = timedelta(days=180)
 _DAY = timedelta(days=1)
+_SCANS_AT_ONCE = 12
 _AT_ONCE = 250
 """Rates taken in before others get their turn."""
 _PAIRS_AT_ONCE = 5
@@ -72,6 +75,7 @@ class History:
         self._hours = hours
         self._scans_kept = scans_kept
         self._series = Series()
+        self._prices = Prices()
         self._running = RunningHour(hour_number(clock.now()))
         self._noted_at: datetime | None = None
         self._saved_at = clock.now()
@@ -125,6 +129,10 @@ class History:
             (hour_at(each.hour), Decimal(each.spread) / TRILLIONTHS) for each in found
         )
 
+    def price_moves(self, instrument: Instrument) -> PriceMoves:
+        """Return how far a contract's price goes in a usual day of late."""
+        return self._prices.moves(key_of(instrument), self._clock.now())
+
     def known_hours(self, instrument: Instrument) -> int:
         """Return how many of the last seven days' hours are known of a contract."""
         hour = hour_number(self._clock.now())
@@ -134,6 +142,10 @@ class History:
 
     async def load(self) -> None:
         """Take in what earlier processes kept; a failure leaves the past unknown."""
+        await self._load_rates()
+        await self._load_prices()
+
+    async def _load_rates(self) -> None:
         if self._hours is None:
             return
         async with self._turn:
@@ -151,6 +163,23 @@ class History:
                 log.warning("past rates not read: %s", error)
             self._pasts.clear()
 
+    async def _load_prices(self) -> None:
+        """Take the marks of some of the last days' scans from the record."""
+        if self._records is None:
+            return
+        after = self._clock.now() - RECENT
+        try:
+            while True:
+                scans = await self._records.landmarks(after, _SCANS_AT_ONCE)
+                for each in scans:
+                    self._prices.put(each.at, _all_of(each.snapshots))
+                    await self._clock.sleep(_INSTANT)
+                if not scans:
+                    return
+                after = scans[-1].at
+        except StorageError as error:
+            log.warning("past prices not read: %s", error)
+
     async def note(self, result: ScanResult) -> None:
         """Remember a scan; the same one again changes nothing."""
         if self._noted_at is not None and result.at <= self._noted_at:
@@ -158,6 +187,7 @@ class History:
         self._noted_at = result.at
         async with self._turn:
             await self._begin_hour(hour_number(result.at))
+            self._prices.put(result.at, _all_of(result.snapshots))
             await self._count(result)
             await self._work_out(result)
             if result.at - self._saved_at >= SAVE_EVERY:
@@ -201,12 +231,12 @@ class History:
             self._pasts.clear()
             await self._save(ended)
         self._series.forget(hour - WINDOW_HOURS - 1)
+        self._prices.forget(hour_at(hour))
         await self._forget_old()
 
     async def _count(self, result: ScanResult) -> None:
         self._running.scans += 1
-        each = (one for found in result.snapshots.values() for one in found)
-        for number, snapshot in enumerate(each, 1):
+        for number, snapshot in enumerate(_all_of(result.snapshots), 1):
             rate = to_trillionths(snapshot.rate.per_hour)
             self._running.add(key_of(snapshot.instrument), rate)
             if number % _AT_ONCE == 0:
@@ -250,6 +280,12 @@ class History:
             self._is_failing = True
         else:
             self._is_failing = False
+
+
+def _all_of(
+    snapshots: Mapping[Base, tuple[FundingSnapshot, ...]],
+) -> Iterator[FundingSnapshot]:
+    return (one for found in snapshots.values() for one in found)
 
 
 def _recorded(result: ScanResult) -> RecordedScan:

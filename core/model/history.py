@@ -68,6 +68,16 @@ class SpreadStats:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceMoves:
+    """How far a contract's price has been going of late."""
+
+    hours: int
+    """From the first to the last price that is known of the last days."""
+    daily: Decimal | None
+    """A usual day's move, a fraction of the price; None while too few are known."""
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedScan:
     """What one scan saw, enough to judge it again."""
 

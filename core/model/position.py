@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from core.model.exit import Timers
@@ -40,6 +40,23 @@ class LegValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Runway:
+    """How long a pair's nearer leg lasts at recent moves until a line is reached."""
+
+    venue_id: VenueId
+    """Of the leg nearest to liquidation."""
+    line: Decimal
+    """Distance to liquidation at which somebody is warned, a fraction of the mark."""
+    lasts: timedelta | None
+    """None while the usual move is not known, or once the line is passed."""
+    hours: int
+    """Of prices that are known of the last days."""
+    is_passed: bool = False
+    is_partly: bool = False
+    """The other leg's distance is not known and may be nearer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """A trade valued now, profit split by part."""
 
@@ -53,6 +70,8 @@ class Position:
     """What a person asked of this pair, by rule."""
     distances: Mapping[VenueId, Decimal | None] = field(default_factory=dict)
     """To liquidation by the venue's own price, a fraction of the mark; None unknown."""
+    runway: Runway | None = None
+    """None while no venue tells a liquidation price."""
     is_repair_stopped: bool = False
     """An owner stopped the repairs of this pair."""
 

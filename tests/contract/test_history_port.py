@@ -130,6 +130,19 @@ async def test_scans_may_be_taken_minutes_apart(store: Store) -> None:
     assert [*first, *rest] == [kept[0], kept[3], kept[6]]
 
 
+async def test_landmarks_are_scans_as_they_were_kept(store: Store) -> None:
+    """Hourly prices are taken from them after a restart: the first scan is one."""
+    kept = [later(two_venues(), minutes) for minutes in range(3)]
+    for each in kept:
+        await store.record(each)
+
+    found = await store.landmarks(START - MINUTE, 9)
+
+    assert found[0] == kept[0]
+    assert all(each in kept for each in found)
+    assert await store.landmarks(kept[-1].at, 9) == ()
+
+
 async def test_a_venue_that_is_silent_for_a_scan_leaves_a_hole(store: Store) -> None:
     """Its last rate must not be repeated as if it had answered."""
     whole, half = two_venues(), scan(START + MINUTE, snapshot("APT", BINANCE))

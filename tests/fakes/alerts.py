@@ -272,6 +272,9 @@ ALERT_FACTS: dict[AlertKind, dict[str, str]] = {
                     "total_usd": "6.6",
                     "distance": "0.3149",
                     "distance_venue": "hyperliquid",
+                    "runway_line": "0.20",
+                    "runway_hours": "71",
+                    "runway_s": "345600",
                 },
                 {
                     "what": "open",

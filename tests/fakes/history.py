@@ -50,6 +50,10 @@ class MemoryHistory:
                 found.append(each)
         return tuple(found[:limit])
 
+    async def landmarks(self, after: datetime, limit: int) -> tuple[RecordedScan, ...]:
+        """Return the scans after a moment; each is as cheap as the next here."""
+        return await self.scans(after, limit)
+
     async def forget(self, scans_before: datetime, hours_before: datetime) -> bool:
         """Delete what is older."""
         self.forgotten.append((scans_before, hours_before))

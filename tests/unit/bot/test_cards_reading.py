@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,7 @@ from bot.cards import position, why
 from bot.cards.alert import alert_card
 from bot.cards.checks import visible_text
 from core.model.alert import Alert, AlertKind, AlertLevel
+from core.model.position import Runway
 from core.model.trade import TradeState
 from tests.fakes.alerts import ALERT_FACTS
 from tests.fakes.chat import Chat
@@ -57,6 +59,41 @@ def test_a_liquidation_beyond_all_prices_is_only_far(
 
     (row,) = (line for line in text.splitlines() if line.startswith("liq"))
     assert row.split() == ["liq", shown, "-"]
+
+
+@pytest.mark.parametrize(
+    ("runway", "shown"),
+    [
+        (
+            Runway(BINANCE, Decimal("0.20"), timedelta(days=4, hours=5), 71),
+            "Runway about 4 d at recent moves, until Binance is 20% from liquidation",
+        ),
+        (
+            Runway(BINANCE, Decimal("0.20"), timedelta(hours=7), 71, is_partly=True),
+            (
+                "Runway about 7 h at recent moves, until Binance is 20% from liquidation;"
+                " the other leg's is not known"
+            ),
+        ),
+        (
+            Runway(BINANCE, Decimal("0.20"), None, 5),
+            "Runway not known yet: 5 h of prices, 24 h needed",
+        ),
+        (
+            Runway(BINANCE, Decimal("0.20"), None, 71, is_passed=True),
+            "Runway: used up, Binance is within 20% of liquidation",
+        ),
+    ],
+)
+def test_how_long_a_pair_lasts_is_said_or_why_not(
+    chat: Chat, runway: Runway, shown: str
+) -> None:
+    """Days are what an owner plans by; a number from five prices would be a lie."""
+    found = value_of(trade_of(open_plan(pair("HYPE")), "trade001"))
+
+    card = position.position_card(replace(found, runway=runway), chat.desk.look())
+
+    assert shown in visible_text(card.html).splitlines()
 
 
 def test_of_many_refused_pairs_the_best_two_are_read_at_once() -> None:

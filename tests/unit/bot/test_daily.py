@@ -45,8 +45,9 @@ def test_the_report_says_the_sum_first_and_then_its_parts(chat: Chat) -> None:
     assert words.startswith("🗓 +$20.49 booked in 24 h · 2 open · 🧪 PAPER")
     assert "funding              +$22.41" in words
     assert "fees                  -$1.02" in words
-    assert "HYPE     LT>HL    +6.60      31%" in words
-    assert "FARTCOI~ BN>EX        -  unknown" in words
+    assert "OPEN     L>S   result   liq lasts" in words
+    assert "HYPE     LT>HL  +6.60   31%    4d" in words
+    assert "FARTCOI~ BN>EX      -     -     -" in words
     assert "⚠️ Not in order: FARTCOINISLONG; see /pos" in words
     assert "Closed BTC EX>BN +$9.52 21:52 UTC: you closed it" in words
     assert "3 of 4 venues fine; silent: Lighter · entries on" in words

@@ -16,6 +16,7 @@ from core.limits import REFUSED_KEY
 from core.model.alert import AlertKind, AlertLevel
 from core.model.control import GLOBAL_SCOPE, HALT_KEY, Event, Halt, TradingState
 from core.model.exit import ExitAction, ExitRule, ExitRules
+from core.model.history import PriceMoves
 from core.model.instrument import AbsenceReason
 from core.model.trouble import Trouble
 from core.model.units import TradeId, UserId
@@ -53,6 +54,7 @@ class House:
         self.stopped: set[str] = set()
         self.failing: set[str] = set()
         self.due_in = timedelta(minutes=30)
+        self.moves = PriceMoves(71, Decimal("0.04"))
         self.restart()
 
     def restart(self) -> None:
@@ -66,6 +68,7 @@ class House:
                 fresh=self.fresh,
                 absence=self.absence,
                 answering=self.answering,
+                moves=lambda _: self.moves,
                 is_doubted=lambda _: self.doubted,
             ),
         )
@@ -451,6 +454,22 @@ async def test_a_leg_near_liquidation_is_an_alarm_with_what_to_move(
         "binance",
     )
     assert house.state == "open"
+
+
+async def test_a_margin_warning_says_how_long_until_the_alarm(house: House) -> None:
+    """41 of 50 is 18 % away, 6 % above the alarm: at 3 % a day (6 / 3)^2 = 4 days."""
+    house.rules = TELLING
+    house.moves = PriceMoves(71, Decimal("0.03"))
+    liquidation_at(house, "41")
+    await house.look(1)
+
+    (told,) = house.told
+    assert (told.facts["runway_line"], told.facts["runway_s"]) == ("0.12", "345600")
+    liquidation_at(house, "45")
+    house.moves = PriceMoves(5, None)
+    await house.look(1)
+    assert house.told[-1].facts["runway_line"] == "0"
+    assert "runway_s" not in house.told[-1].facts
 
 
 async def test_a_warning_does_not_close_even_if_the_rule_may(house: House) -> None:

@@ -15,7 +15,7 @@ from core.model.alert import AlertKind, AlertLevel
 from core.model.control import TradingState
 from core.model.health import Health
 from core.model.ledger import LedgerEntry
-from core.model.position import Portfolio
+from core.model.position import Portfolio, Runway
 from core.model.preferences import Key
 from core.model.trade import TradeState
 from core.model.units import ChatId, Mode, UserId
@@ -55,6 +55,7 @@ class World:
         self.ledger = MemoryLedger(*entries)
         self.is_checking = False
         self.distances: dict[str, Decimal | None] = {}
+        self.runway: Runway | None = None
         self.scan: ScanResult | None = None
         self.owners: tuple[UserId, ...] = (ANNA,)
         self.restart()
@@ -93,7 +94,7 @@ class World:
         """Return the open ones, each worth +$2.30."""
         open_ = [e.trade for e in self.ledger.all if not e.trade.state.is_terminal]
         positions = tuple(
-            replace(value_of(each), distances=self.distances)  # type: ignore[arg-type]
+            replace(value_of(each), distances=self.distances, runway=self.runway)  # type: ignore[arg-type]
             for each in open_
         )
         return Portfolio(positions, (), self.clock.now(), self.is_checking)
@@ -285,6 +286,18 @@ async def test_the_open_pairs_nearest_leg_is_named(world: World) -> None:
     world.distances = {EXTENDED: None, BINANCE: None}
     third = (await world.at(MORNING + timedelta(days=2)))[-1]
     assert "distance" not in items(third, "open")[0]
+
+
+async def test_how_long_an_open_pair_lasts_is_told(world: World) -> None:
+    """Four days at recent moves; before a day of prices is known no number is told."""
+    world.runway = Runway(BINANCE, Decimal("0.20"), timedelta(days=4), 71)
+    (told,) = await world.at(MORNING)
+    assert items(told, "open")[0]["runway_s"] == "345600"
+
+    world.runway = Runway(BINANCE, Decimal("0.20"), None, 5)
+    second = (await world.at(MORNING + timedelta(days=1)))[-1]
+    assert items(second, "open")[0]["runway_hours"] == "5"
+    assert "runway_s" not in items(second, "open")[0]
 
 
 async def test_what_was_opened_and_left_is_named_with_the_reason() -> None:
