@@ -29,6 +29,10 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Told apart by most colour-blind people (Okabe and Ito)."""
 DAY_S = 86_400
 LEAST_WIDTH_S = 600
+DATES = ("%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S")
+"""Ticks of years, months, days, hours, minutes, seconds: a day with its month."""
+DATES_AT_ZERO = ("", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M")
+"""The first tick of the next larger unit."""
 GAIN, LOSS = "#009e73", "#d55e00"
 
 
@@ -37,7 +41,7 @@ def draw(picture: Picture) -> bytes:
     with rc_context({"font.size": 17, "font.family": "DejaVu Sans"}):
         figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DOTS_PER_IN, facecolor=PAPER)
         canvas = FigureCanvasAgg(figure)
-        axes = figure.add_axes((0.13, 0.17, 0.84, 0.66), facecolor=PAPER)
+        axes = figure.add_axes((0.13, 0.17, 0.82, 0.66), facecolor=PAPER)
         _frame(axes, picture)
         for index, curve in enumerate(picture.curves):
             _line(axes, curve, COLOURS[index % len(COLOURS)])
@@ -67,7 +71,11 @@ def _frame(axes: Axes, picture: Picture) -> None:
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(
         ConciseDateFormatter(  # type: ignore[no-untyped-call]
-            locator, tz=picture.zone, show_offset=False
+            locator,
+            tz=picture.zone,
+            formats=DATES,
+            zero_formats=DATES_AT_ZERO,
+            show_offset=False,
         )
     )
 

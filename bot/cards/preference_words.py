@@ -90,7 +90,7 @@ SAYS: Mapping[Key, Says] = {
         _dollars(8, 24, 72, 168),
     ),
     Key.MIN_NET: Says(
-        "Smallest net",
+        "Smallest net, of a leg",
         "Min net",
         "Over the planned hold, of one leg; less is not ranked.",
         "0.05",
@@ -217,7 +217,7 @@ SAYS: Mapping[Key, Says] = {
         _ACTIONS,
     ),
     Key.PROFIT_SHARE: Says(
-        "Profit share",
+        "Profit share, of a leg",
         "Profit %",
         "Of one leg's value at entry.",
         "2",

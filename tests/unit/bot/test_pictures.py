@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bot import charts
@@ -99,6 +100,31 @@ def test_one_moment_is_drawn_among_minutes_not_years(chat: Chat) -> None:
     left, right = axes.get_xlim()
     assert (right - left) * 24 * 60 == pytest.approx(10)
     assert (left + right) / 2 == pytest.approx(START.timestamp() / 86_400)
+
+
+@pytest.mark.parametrize(
+    ("hours", "ticks"),
+    [
+        (7 * 24, ["17 Nov", "19 Nov", "21 Nov"]),
+        (12, ["12:00", "15:00", "18:00", "21:00"]),
+    ],
+)
+def test_a_day_on_the_axis_has_its_month_and_an_hour_its_minutes(
+    chat: Chat, hours: int, ticks: list[str]
+) -> None:
+    """A bare 17 under a curve may be a day, an hour or a price."""
+    points = ((START - timedelta(hours=hours), Decimal(0)), (START, Decimal("0.00001")))
+    picture = rates_picture(Base("HYPE"), {BINANCE: points}, chat.desk.look())
+    assert picture is not None
+    figure = Figure()
+    axes = figure.add_axes((0.1, 0.1, 0.8, 0.8))
+    charts._frame(axes, picture)
+    charts._line(axes, picture.curves[0], "black")
+    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
+
+    shown = [each.get_text() for each in axes.get_xticklabels()]
+    assert [each for each in shown if each in ticks] == ticks
+    assert not [each for each in shown if each.isdigit()]
 
 
 def test_a_pairs_payments_stand_on_its_curve(chat: Chat) -> None:
