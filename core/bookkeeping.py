@@ -81,7 +81,8 @@ class Bookkeeper:
 
     async def tick(self) -> None:
         """Note what payments should bring, tell of those that came, compare wallets."""
-        open_entries = await self._ledger.entries(self._clock.now())
+        now = self._clock.now()
+        open_entries = await self._ledger.entries(now, paid_since=now - TOLD_UNTIL)
         await self._expect(entry.trade for entry in open_entries)
         await self._tell_funding(open_entries)
         now = self._clock.now()
@@ -159,7 +160,7 @@ class Bookkeeper:
         total = sum((paid.amount_usd for _, paid in found), Decimal(0))
         of_day = [
             paid.amount_usd
-            for entry in await self._ledger.entries(day)
+            for entry in await self._ledger.entries(day, paid_since=day)
             for paid in entry.payments
             if day <= paid.pay_at <= pay_at
         ]
@@ -183,17 +184,23 @@ class Bookkeeper:
 
     async def _compare(self) -> None:
         """Mark quiet wallets, and tell of a difference that stays."""
-        for venue_id in self._venues:
+        asking = (self._balance(venue_id) for venue_id in self._venues)
+        answers = await asyncio.gather(*asking)
+        entries = await self._ledger.entries()
+        for venue_id, balance in zip(self._venues, answers, strict=True):
             try:
-                await self._compare_one(venue_id)
+                await self._compare_one(venue_id, balance, entries)
             except Exception:  # accounts of one venue must not stop the others'
                 log.exception("wallet not compared venue=%s", venue_id)
 
-    async def _compare_one(self, venue_id: VenueId) -> None:
-        balance = await self._balance(venue_id)
+    async def _compare_one(
+        self,
+        venue_id: VenueId,
+        balance: Balance | None,
+        entries: Sequence[LedgerEntry],
+    ) -> None:
         if balance is None or balance.wallet_usd is None:
             return
-        entries = await self._ledger.entries()
         if not self._is_quiet(venue_id, entries):
             return
         mark = WalletMark(
@@ -241,6 +248,9 @@ class Bookkeeper:
             async with asyncio.timeout(READ_LIMIT.total_seconds()):
                 return await self._venues[venue_id].balance()
         except (VenueError, TimeoutError):
+            return None
+        except Exception:  # an adapter's surprise is no information either
+            log.exception("wallet not read venue=%s", venue_id)
             return None
 
     # --- reports ----------------------------------------------------------------------

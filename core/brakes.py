@@ -92,7 +92,7 @@ class Brakes:
         """Add up what pairs at rest booked: one leg sold first is no loss yet."""
         entries = [
             entry
-            for entry in await self._ledger.entries(since)
+            for entry in await self._ledger.entries(since, paid_since=since)
             if entry.trade.state is TradeState.OPEN or entry.trade.state.is_terminal
         ]
         found = (move for entry in entries for move in moves(entry))

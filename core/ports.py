@@ -747,8 +747,13 @@ class PaperLedger(Protocol):
 class Ledger(Protocol):
     """What trades booked, what payments were expected, what wallets held."""
 
-    async def entries(self, since: datetime | None = None) -> tuple[LedgerEntry, ...]:
-        """Return trades not ended before a moment, each with all it booked."""
+    async def entries(
+        self, since: datetime | None = None, *, paid_since: datetime | None = None
+    ) -> tuple[LedgerEntry, ...]:
+        """Return trades not ended before a moment, each with all it booked.
+
+        With `paid_since` payments before that moment are left out: they are many.
+        """
         ...
 
     async def expect(self, payments: Sequence[ExpectedPayment]) -> None:

@@ -30,6 +30,7 @@ from storage.rows import (
     plan_values,
     trade_of,
 )
+from storage.shelf import Shelf
 
 if TYPE_CHECKING:
     import sqlite3
@@ -101,6 +102,10 @@ DELETE FROM cooldown WHERE base = ? AND first_venue_id = ? AND second_venue_id =
 _EVENTS = "SELECT * FROM event ORDER BY seq DESC LIMIT ?"
 
 
+PAIRS_KEPT = 128
+"""Of so many pairs payments are kept parsed; more are open by no setting."""
+
+
 class _NothingKeptError(Exception):
     """Unwinds a transaction whose condition did not hold."""
 
@@ -111,6 +116,7 @@ class Journal:
     def __init__(self, database: Database, outbox: SqliteOutbox) -> None:
         self._database = database
         self._outbox = outbox
+        self._payments: Shelf[TradeId, tuple[Payment, ...]] = Shelf(PAIRS_KEPT)
 
     # --- confirm cards --------------------------------------------------------------
 
@@ -199,7 +205,11 @@ class Journal:
         Raises:
             StorageError: nothing is kept.
         """
-        return await self._all_or_nothing(lambda writer: self._commit(writer, change))
+        try:
+            return await self._all_or_nothing(lambda conn: self._commit(conn, change))
+        finally:
+            if change.payments:
+                self._payments.forget()
 
     def _commit(self, connection: sqlite3.Connection, change: Commit) -> None:
         if not move_trade(connection, change.trade):
@@ -230,7 +240,9 @@ class Journal:
 
     async def payments_of(self, trade_id: TradeId) -> tuple[Payment, ...]:
         """Return a trade's funding payments, oldest first."""
-        return await self._all(payment_of, _PAYMENTS, trade_id)
+        return await self._payments.get(
+            trade_id, lambda: self._all(payment_of, _PAYMENTS, trade_id)
+        )
 
     async def book_payments(self, payments: Sequence[Payment]) -> int:
         """Store payments once by (venue, symbol, moment); return how many were new.
@@ -241,7 +253,10 @@ class Journal:
         def work(connection: sqlite3.Connection) -> int:
             return sum(put_payment(connection, payment) for payment in payments)
 
-        return await self._database.write(work)
+        try:
+            return await self._database.write(work)
+        finally:
+            self._payments.forget()
 
     # --- orders ---------------------------------------------------------------------
 

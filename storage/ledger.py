@@ -34,7 +34,8 @@ ORDER BY fill.at_ms, fill.rowid
 """
 _PAYMENTS = """
 SELECT payment.* FROM payment JOIN trade USING (trade_id)
-WHERE trade.state NOT IN ('closed', 'aborted') OR trade.closed_at_ms >= :since
+WHERE (trade.state NOT IN ('closed', 'aborted') OR trade.closed_at_ms >= :since)
+    AND payment.pay_at_ms >= :paid
 ORDER BY payment.pay_at_ms, payment.rowid
 """
 _EXPECT = """
@@ -72,9 +73,16 @@ class SqliteLedger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def entries(self, since: datetime | None = None) -> tuple[LedgerEntry, ...]:
-        """Return trades not ended before a moment, each with all it booked."""
-        return await self._database.read(lambda reader: _entries(reader, since))
+    async def entries(
+        self, since: datetime | None = None, *, paid_since: datetime | None = None
+    ) -> tuple[LedgerEntry, ...]:
+        """Return trades not ended before a moment, each with all it booked.
+
+        With `paid_since` payments before that moment are left out: they are many.
+        """
+        return await self._database.read(
+            lambda reader: _entries(reader, since, paid_since)
+        )
 
     async def expect(self, payments: Sequence[ExpectedPayment]) -> None:
         """Keep what payments would bring; a later look replaces an earlier one."""
@@ -145,10 +153,15 @@ def read_file(path: Path, since: datetime | None) -> tuple[LedgerEntry, ...]:
 
 
 def _entries(
-    connection: sqlite3.Connection, moment: datetime | None
+    connection: sqlite3.Connection,
+    moment: datetime | None,
+    paid_since: datetime | None = None,
 ) -> tuple[LedgerEntry, ...]:
     """Read trades, executions and payments as they stand at one moment."""
-    since = {"since": 0 if moment is None else to_ms(moment)}
+    since = {
+        "since": 0 if moment is None else to_ms(moment),
+        "paid": 0 if paid_since is None else to_ms(paid_since),
+    }
     fills: defaultdict[str | None, list[Fill]] = defaultdict(list)
     payments: defaultdict[str | None, list[Payment]] = defaultdict(list)
     trades = [trade_of(row) for row in connection.execute(_TRADES, since)]

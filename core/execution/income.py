@@ -28,27 +28,29 @@ async def book_payments(world: World, trades: Sequence[Trade]) -> int:
         ours = [trade for trade in trades if _leg_on(trade, venue_id) is not None]
         if not ours:
             continue
-        known = [
-            paid
+        known = {
+            trade.trade_id: [
+                paid
+                for paid in await world.trades.payments_of(trade.trade_id)
+                if paid.venue_id == venue_id
+            ]
             for trade in ours
-            for paid in await world.trades.payments_of(trade.trade_id)
-            if paid.venue_id == venue_id
-        ]
-        since = min(_missing_from(trade, known) for trade in ours)
+        }
+        since = min(_missing_from(trade, known[trade.trade_id]) for trade in ours)
         mine = _with_trades(await asked(venue.payments(since)) or (), ours)
-        fresh = [paid for paid in mine if paid not in known]
+        booked = {paid for own in known.values() for paid in own}
+        fresh = [paid for paid in mine if paid not in booked]
         if fresh:
             count += await world.trades.book_payments(fresh)
     return count
 
 
-def _missing_from(trade: Trade, known: Iterable[Payment]) -> datetime:
+def _missing_from(trade: Trade, own: Sequence[Payment]) -> datetime:
     """Return the moment after which a trade's payments may be new or still estimated.
 
     A venue may tell a payment after a later one (its rates were not readable, the
     interval had changed), so a whole day is looked through again.
     """
-    own = [paid for paid in known if paid.trade_id == trade.trade_id]
     guessed = [paid.pay_at for paid in own if paid.is_estimated]
     newest = max((paid.pay_at for paid in own), default=trade.created_at)
     since = min([newest - TOLD_LATE, *(at - timedelta(seconds=1) for at in guessed)])

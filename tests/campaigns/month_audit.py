@@ -135,6 +135,7 @@ def _true_parts(account: Account, trade: Trade, leg: TradeLeg) -> Parts:
 
 
 def _payments(account: Account, trade: Trade, leg: TradeLeg) -> Iterator[FundingPaid]:
+    """Yield a leg's payments; one of nothing is told by some venues only."""
     for one in account.payments:
         is_ours = one.symbol_raw == leg.instrument.native_name
         if is_ours and one.amount and _is_in_life(trade, one.at_ms):
@@ -153,7 +154,7 @@ def _booked_payments(entry: LedgerEntry, leg: TradeLeg) -> list[tuple[str, str]]
     return [
         _key(_ms(paid.pay_at), paid.amount_usd)
         for paid in entry.payments
-        if paid.venue_id == leg.instrument.venue_id
+        if paid.venue_id == leg.instrument.venue_id and paid.amount_usd
     ]
 
 

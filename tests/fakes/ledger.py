@@ -125,6 +125,11 @@ def open_entry(name: str = "8a3") -> LedgerEntry:
     return LedgerEntry(trade(TradeState.OPEN, name), ENTRY_FILLS, PAYMENTS)
 
 
+def _paid_from(entry: LedgerEntry, moment: datetime) -> LedgerEntry:
+    paid = tuple(each for each in entry.payments if each.pay_at >= moment)
+    return replace(entry, payments=paid)
+
+
 class MemoryLedger:
     """The port Ledger over entries that a test puts there."""
 
@@ -133,10 +138,12 @@ class MemoryLedger:
         self.expected: dict[tuple[VenueId, str, datetime], ExpectedPayment] = {}
         self.marks: list[WalletMark] = []
 
-    async def entries(self, since: datetime | None = None) -> tuple[LedgerEntry, ...]:
+    async def entries(
+        self, since: datetime | None = None, *, paid_since: datetime | None = None
+    ) -> tuple[LedgerEntry, ...]:
         """Return entries not ended before."""
         return tuple(
-            each
+            each if paid_since is None else _paid_from(each, paid_since)
             for each in self.all
             if since is None
             or not each.trade.state.is_terminal
