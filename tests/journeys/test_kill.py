@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.campaigns.kill_story import play
-from tests.campaigns.kill_words import Plot, Seen, Spoil
+from tests.campaigns.kill_words import During, Plot, Seen, Spoil
 from tests.journeys.crashing import AFTER, BEFORE, HALF, INSIDE, Moment
 from tests.journeys.killed import (
     Story,
@@ -176,6 +176,12 @@ LIVE = {
     ),
     "C15: leg 2's request is half on the wire": Plot(
         "C15", Moment("request of entry 2", HALF), "aborted"
+    ),
+    "C13: leg 1 of an addition is recorded, leg 2 not written": Plot(
+        "C13",
+        Moment("answer of entry 1", AFTER, since="open"),
+        "grown",
+        during=During.ADD,
     ),
     "C12: inside the commit of leg 1's answer": Plot(
         "C12", Moment("answer of entry 1", INSIDE), "open"

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.model.alert import AlertKind
-from core.model.control import GLOBAL_SCOPE, Halt, TradingState
+from core.model.control import GLOBAL_SCOPE, HALT_KEY, Halt, TradingState
 from core.model.intent import IntentState
 from core.model.trade import TradeState
 from tests.fakes.account import Answer, Reply
-from tests.fakes.stage import ADDED, Stage, purposes
+from tests.fakes.stage import ADDED, TRADE, Stage, purposes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -410,6 +410,44 @@ async def test_a_former_part_that_is_lost_meanwhile_is_a_repair() -> None:
     assert "T40" in after_entry(stage)
     assert (trade.state, trade.adding) == (TradeState.OPEN, None)
     assert stage.held == legs(7)
+
+
+async def test_a_rule_waits_until_the_addition_is_over() -> None:
+    """As while a pair is opened: nothing is sold that is just being bought."""
+    stage = await opened(Stage())
+    stage.ask_addition()
+
+    assert not await stage.execution.close_by_rule(TRADE, "a rule")
+
+    await stage.play(stage.execution.drive(TRADE))
+    assert await stage.execution.close_by_rule(TRADE, "a rule")
+    await stage.play(stage.execution.drive(TRADE))
+    assert stage.state is TradeState.CLOSED
+    stage.check_end()
+
+
+async def test_a_halt_between_the_legs_leaves_the_added_part_to_a_person() -> None:
+    """As while a pair is opened: a halt stops repairs too, and somebody is called."""
+    stage = await opened(Stage())
+    halt = Halt(
+        GLOBAL_SCOPE, HALT_KEY, TradingState.HALTED, "by you", stage.clock.now()
+    )
+
+    def stop() -> None:
+        stage.journal.halt_rows[GLOBAL_SCOPE, HALT_KEY] = halt
+
+    at_order(stage.first, stop)
+    trade = stage.ask_addition()
+    await stage.play(stage.execution.drive(trade.trade_id), limit=timedelta(minutes=3))
+    assert stage.state is TradeState.BALANCE
+    assert stage.trade.needs_attention
+    assert stage.held == (FOURTEEN, -TEN)
+
+    del stage.journal.halt_rows[GLOBAL_SCOPE, HALT_KEY]
+    await stage.recover()
+
+    assert (stage.state, stage.held) == (TradeState.OPEN, legs(10))
+    stage.check_end()
 
 
 # --- restarts -------------------------------------------------------------------------
