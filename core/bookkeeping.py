@@ -159,10 +159,18 @@ class Bookkeeper:
             items.append(item)
         total = sum((paid.amount_usd for _, paid in found), Decimal(0))
         of_day = [
-            paid.amount_usd
+            paid
             for entry in await self._ledger.entries(day, paid_since=day)
             for paid in entry.payments
             if day <= paid.pay_at <= pay_at
+        ]
+        by_moment: defaultdict[datetime, Decimal] = defaultdict(Decimal)
+        for paid in of_day:
+            by_moment[paid.pay_at] += paid.amount_usd
+        earlier = [
+            {"at": at.isoformat(), "usd": str(usd)}
+            for at, usd in sorted(by_moment.items(), reverse=True)
+            if at < pay_at
         ]
         return Alert(
             kind=AlertKind.FUNDING,
@@ -173,8 +181,9 @@ class Bookkeeper:
                 "total_usd": str(total),
                 "items": json.dumps(items),
                 "day": day.isoformat(),
-                "day_usd": str(sum(of_day, Decimal(0))),
+                "day_usd": str(sum(by_moment.values(), Decimal(0))),
                 "day_payments": str(len(of_day)),
+                "earlier": json.dumps(earlier),
             },
             created_at=self._clock.now(),
             expires_at=self._clock.now() + TOLD_UNTIL,

@@ -31,10 +31,10 @@ def moment(facts: Mapping[str, str], key: str) -> datetime | None:
         return None
 
 
-def items(facts: Mapping[str, str]) -> Sequence[Mapping[str, str]]:
-    """Return the list that travels in `items`."""
+def items(facts: Mapping[str, str], key: str = "items") -> Sequence[Mapping[str, str]]:
+    """Return the list that travels under a key."""
     try:
-        found = json.loads(facts.get("items", "[]"))
+        found = json.loads(facts.get(key, "[]"))
     except ValueError:
         return ()
     return [one for one in found if isinstance(one, dict)]

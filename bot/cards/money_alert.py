@@ -12,7 +12,7 @@ from bot.cards.facts import items, moment, number
 from bot.cards.layout import lines, rows_of, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from bot.cards.card import Button
     from bot.cards.look import Look
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Parts = tuple[str, tuple[tuple[Button, ...], ...], list[ShownRow]]
 
 MAX_PAIRS = 10
+MAX_EARLIER = 23
+"""An hourly venue pays so often before the last payment of a day."""
 
 
 def funding(facts: Facts, look: Look) -> Parts:
@@ -39,9 +41,18 @@ def funding(facts: Facts, look: Look) -> Parts:
         f"💰 {total} funding{when} · {look.badge}",
         numbers.table([head, *rows[:MAX_PAIRS]]) if rows else "",
         f"and {more} more in /pos" if more > 0 else "",
+        *_earlier(facts),
         _since_midnight(facts),
     )
     return html, _buttons(look), []
+
+
+def _earlier(facts: Facts) -> Iterator[str]:
+    """Return a line for each settlement of the day before this one, newest first."""
+    for one in items(facts, "earlier")[:MAX_EARLIER]:
+        at, usd = moment(one, "at"), number(one, "usd")
+        if at is not None:
+            yield f"{numbers.moment(at)} {numbers.usd(usd, is_signed=True)}"
 
 
 def _since_midnight(facts: Facts) -> str:

@@ -74,7 +74,9 @@ class AlertKind(StrEnum):
     | FUNDING        | `pay_at`, `total_usd` (+ received); `items`: JSON list with     |
     |                | `base`, `trade`, `venue`, `amount`, `rate` (fraction of         |
     |                | notional), `expected` (amount by the rate shown before);        |
-    |                | `day` (its UTC midnight), `day_usd`, `day_payments`: since then |
+    |                | `day` (its UTC midnight), `day_usd`, `day_payments`: since      |
+    |                | then; `earlier`: JSON list with `at`, `usd` of each settlement  |
+    |                | since then before this one                                      |
     | EXIT           | `rule`, `action` (tell, button, close) and the rule's numbers:  |
     |                | `result_usd`, `share`, `wanted`; `spread_per_hour`,             |
     |                | `stop_per_hour`, `payments`; `venue`, `distance`, `band`; `gap`,|

@@ -180,7 +180,10 @@ ALERT_FACTS: dict[AlertKind, dict[str, str]] = {
         "total_usd": "0.38",
         "day": START.replace(hour=0, minute=0, second=0).isoformat(),
         "day_usd": "4.17",
-        "day_payments": "23",
+        "day_payments": "3",
+        "earlier": json.dumps(
+            [{"at": (START - timedelta(hours=1)).isoformat(), "usd": "3.79"}]
+        ),
         "items": json.dumps(
             [
                 {

@@ -135,10 +135,10 @@ async def told_of(house: House, words: str) -> datetime:
 
 
 @pytest.mark.parametrize("venue", NAMES)
-async def test_a_liquidated_leg_is_an_alarm_and_the_other_one_follows(
+async def test_a_liquidated_leg_is_an_alarm_and_counted_to_the_cent(
     tmp_path: Path, venue: str
 ) -> None:
-    """Told within 65 s, and the other leg is sold at once."""
+    """Told within 65 s, the other leg follows at once, and the loss is in the PnL."""
     async with house_on(tmp_path, venue) as house:
         await open_pair(house)
         await house.pass_time(8 * STEP)
@@ -150,6 +150,7 @@ async def test_a_liquidated_leg_is_an_alarm_and_the_other_one_follows(
         assert told - at <= timedelta(seconds=65)
         assert (await newest(house)).state is CLOSED
         assert not any(exposure(house).values())
+        await check_books(house)
 
 
 async def test_who_is_to_be_asked_keeps_the_other_leg_until_he_says(
@@ -174,6 +175,7 @@ async def test_who_is_to_be_asked_keeps_the_other_leg_until_he_says(
         await rested(house)
         assert (await newest(house)).state is CLOSED
         assert not any(exposure(house).values())
+        await check_books(house)
 
 
 # --- a close that fails ---------------------------------------------------------------

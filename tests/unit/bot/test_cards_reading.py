@@ -71,8 +71,8 @@ def test_a_liquidation_beyond_all_prices_is_only_far(
         (
             Runway(BINANCE, Decimal("0.20"), timedelta(hours=7), 71, is_partly=True),
             (
-                "Runway about 7 h at recent moves, until Binance is 20% from liquidation;"
-                " the other leg's is not known"
+                "Runway about 7 h at recent moves, until Binance is 20% from"
+                " liquidation; the other leg's is not known"
             ),
         ),
         (
@@ -159,3 +159,21 @@ def test_what_happened_is_a_whole_sentence(
     text = visible_text(alert_card(chat.desk.look(), alert).html)
 
     assert line in text.splitlines()
+
+
+def test_the_funding_message_of_a_day_has_a_line_for_each_settlement(
+    chat: Chat,
+) -> None:
+    """An edit must not take away what an hour brought: each is one silent line."""
+    alert = Alert(
+        kind=AlertKind.FUNDING,
+        level=AlertLevel.FUNDING,
+        dedupe_key="funding",
+        facts=ALERT_FACTS[AlertKind.FUNDING],
+        created_at=START,
+    )
+
+    told = visible_text(alert_card(chat.desk.look(), alert).html)
+
+    hour = f"{START - timedelta(hours=1):%H:%M} UTC"
+    assert f"{hour} +$3.79\nSince 00:00 UTC: +$4.17 in 3 payments." in told

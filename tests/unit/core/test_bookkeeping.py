@@ -216,6 +216,8 @@ async def test_a_day_of_hourly_payments_is_one_message_that_is_edited() -> None:
     assert third.edits_key is None
     assert [one.facts["day_usd"] for one in desk.told] == ["1", "3", "4"]
     assert [one.facts["day_payments"] for one in desk.told] == ["1", "2", "1"]
+    earlier = [json.loads(one.facts["earlier"]) for one in desk.told]
+    assert earlier == [[], [{"at": midnight.isoformat(), "usd": "1"}], []]
 
 
 async def test_old_payments_are_not_told_after_a_long_silence() -> None:
