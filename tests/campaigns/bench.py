@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import statistics
+import tempfile
 import time
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -34,6 +36,7 @@ from sandbox.app import SandboxServer
 from tests.campaigns.bench_history import measure_history
 from tests.campaigns.bench_orders import measure_entries
 from tests.campaigns.bench_pictures import measure_pictures
+from tests.campaigns.bench_positions import measure_positions
 from tests.campaigns.stalls import StallMeter
 from tests.fakes.objects import ALL_VENUES
 from tests.fakes.stores import MemoryAvailability
@@ -299,6 +302,12 @@ async def _remember() -> None:
         print(line)
 
 
+async def _hold() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        async for line in measure_positions(Path(folder)):
+            print(line)
+
+
 def main() -> None:
     """Run every measurement and print its line."""
     print(f"4 venues x {INSTRUMENTS_EACH} instruments, {LATENCY_MS} ms latency")
@@ -310,6 +319,7 @@ def main() -> None:
     print(f"entries of the whole bot, {LATENCY_MS} ms latency, medians")
     with PretendVenues(0) as url:
         asyncio.run(_enter(url))
+    asyncio.run(_hold())
 
 
 if __name__ == "__main__":

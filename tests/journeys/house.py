@@ -384,6 +384,7 @@ async def open_house(
     *,
     at_ms: int = START_MS,
     prepare: Callable[[SandboxServer], None] | None = None,
+    extra_tokens: int = 0,
     **settings: object,
 ) -> AsyncIterator[House]:
     """Open a sandbox and a bot on it; what the bot ever sent is checked at the end.
@@ -392,10 +393,11 @@ async def open_house(
         folder: where the bot keeps its files.
         at_ms: the moment the story begins.
         prepare: changes the sandbox before the bot sees it.
+        extra_tokens: made-up tokens on all venues.
         settings: names and values without prefix, over those every test uses.
     """
     still = SandboxClock(fixed_ms=at_ms)
-    async with SandboxServer(still) as box:
+    async with SandboxServer(still, extra_tokens=extra_tokens) as box:
         if prepare is not None:
             prepare(box)
         box.telegram.flood_control = False
