@@ -30,6 +30,7 @@ from core.model.position import Portfolio
 from core.model.preferences import Key
 from core.model.trade import TradeState
 from core.model.units import ChatId
+from core.planning import room_of
 from core.positions import value_trade
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from core.execution import Execution
     from core.execution.foreign import ForeignWatch
     from core.exitwatch import ExitWatch
+    from core.fees import Fees
     from core.health import VenueMonitor
     from core.history import History, SettledReader
     from core.limits import Limits
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from core.model.order import Balance
     from core.model.position import Position
     from core.model.preferences import Effective
+    from core.model.room import Room
     from core.model.trade import Trade
     from core.model.units import (
         Base,
@@ -81,6 +84,7 @@ if TYPE_CHECKING:
     )
     from core.preferences import PreferenceBook
     from core.proofs import Proofs
+    from core.purse import Purse
     from core.quotes import Quotes
     from core.reconcile import Reconciler
     from core.runtime import Nursery
@@ -148,6 +152,8 @@ class EngineParts:
     reconciler: Reconciler
     bookkeeper: Bookkeeper
     exits: ExitWatch
+    fees: Fees
+    purse: Purse
     accounts: Mapping[VenueId, TradingVenue]
     plans: Plans
     trades: Trades
@@ -278,6 +284,7 @@ class Engine:
         await self._parts.outages.consider(venues, held, result.at)
         await self._enter_by_itself()
         await self._parts.parity.consider(result, trades)
+        self._parts.nursery.start(self._parts.purse.refresh(), name="free margins")
         instruments = [leg.instrument for trade in trades for leg in trade.legs]
         work = self._prove(instruments)
         self._proving = self._parts.nursery.start(work, name="unit proof")
@@ -321,6 +328,20 @@ class Engine:
     def spread_stats(self, pair: Opportunity) -> SpreadStats | None:
         """Return how a pair's spread has been, None when nothing is known of it."""
         return self._parts.history.stats(pair.long, pair.short)
+
+    def room(self, pair: Opportunity) -> Room | None:
+        """Return how much of a pair the free margin carries, as last read.
+
+        At the usual size and leverage. None while no venue told; nothing is read.
+        """
+        effective, parts = self.effective(), self._parts
+        return room_of(
+            pair,
+            size_usd=effective.size_usd,
+            leverage=effective.leverage,
+            fees=parts.fees.of_pair(pair.long.instrument, pair.short.instrument),
+            balances=parts.purse.known(),
+        )
 
     def past_rates(
         self, instrument: Instrument
@@ -562,9 +583,11 @@ class Engine:
         answers = await asyncio.gather(
             *(self._balance(account) for account in self._parts.accounts.values())
         )
+        balances = tuple(each for each in answers if each is not None)
+        self._parts.purse.note(balances)
         return Portfolio(
             positions=tuple(positions),
-            balances=tuple(each for each in answers if each is not None),
+            balances=balances,
             valued_at=self._parts.clock.now(),
             is_checking=self._is_checking,
             foreign=self._parts.foreign.found(),

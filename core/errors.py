@@ -117,11 +117,19 @@ class BadValueError(CoreError):
 class MarginError(CoreError):
     """A venue has not enough free margin."""
 
-    def __init__(self, venue_id: str, free_usd: Decimal, needed_usd: Decimal) -> None:
+    def __init__(
+        self,
+        venue_id: str,
+        free_usd: Decimal,
+        needed_usd: Decimal,
+        fits_usd: Decimal | None = None,
+    ) -> None:
         super().__init__(
             f"{venue_id} has {free_usd:.2f} USD free, {needed_usd:.2f} needed."
         )
         self.venue_id, self.free_usd, self.needed_usd = venue_id, free_usd, needed_usd
+        self.fits_usd = fits_usd
+        """Largest size per leg that this venue's free margin carries, if known."""
 
 
 class VenueDownError(CoreError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bot.callbacks import Verb
@@ -12,6 +13,13 @@ from bot.cards import net, numbers
 from bot.cards.card import Card, Style
 from bot.cards.history import STEADY, is_steady, pair_key, spike_line
 from bot.cards.layout import grid, lines, page_buttons, page_of, rows_of, text
+from bot.cards.room import (
+    can_enter,
+    entry_size,
+    mark,
+    room_lines,
+    size_label,
+)
 from bot.cards.shown import pack_rows, pair_row
 from bot.cards.venues import venue_line
 
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
     from bot.cards.card import Button
     from bot.cards.history import Pasts
     from bot.cards.look import Look
+    from bot.cards.room import Rooms
     from core.model.opportunity import Opportunity, ScanResult
 
 PAGE_ROWS = 10
@@ -44,6 +53,8 @@ class TopView:
     """Start of a token name, a venue code, or `steady`; empty shows everything."""
     pasts: Pasts = field(default_factory=dict)
     """How each ranked pair's spread has been."""
+    rooms: Rooms = field(default_factory=dict)
+    """How much of each ranked pair the free margin carries."""
     sort: str = "net"
     """One of `SORTS`."""
 
@@ -57,8 +68,11 @@ def top_card(result: ScanResult | None, look: Look, view: TopView) -> Card:
     start = page * view.per_page
     html = lines(
         _headline(ranked, result, look, view),
-        _table(page_rows, start, look, view.sort) if page_rows else _why_empty(result),
+        _table(page_rows, start, look, view.sort, view.rooms)
+        if page_rows
+        else _why_empty(result),
         _legend(page_rows, look, view.sort),
+        room_lines(page_rows, start + 1, view.rooms, look),
         spike_line(page_rows, start + 1, view.pasts),
         venue_line(result, look, view.stale_after),
         f"Filter: {text(_filter_words(view.wanted))} · /top shows all"
@@ -90,14 +104,24 @@ def first_scan_card(look: Look) -> Card:
     )
 
 
-def picker_card(result: ScanResult | None, look: Look, size_usd: Decimal) -> Card:
+def picker_card(
+    result: ScanResult | None,
+    look: Look,
+    size_usd: Decimal,
+    rooms: Rooms = MappingProxyType({}),
+) -> Card:
     """Return the best tokens, each with a button that quotes it."""
     if result is None:
         return first_scan_card(look)
     ranked = result.opportunities[:PAGE_ROWS]
     buttons = [
-        look.button(f"{number} {numbers.cut(one.base)}", Verb.OPEN, str(number - 1))
+        look.button(
+            f"{number} {numbers.cut(one.base)}{size_label(one, rooms)}",
+            Verb.OPEN,
+            str(number - 1),
+        )
         for number, one in enumerate(ranked, 1)
+        if can_enter(one, rooms)
     ]
     size = numbers.whole_usd(size_usd)
     head = f"Open which pair, at {size} per leg? · {look.badge}"
@@ -107,8 +131,9 @@ def picker_card(result: ScanResult | None, look: Look, size_usd: Decimal) -> Car
     return Card(
         html=lines(
             head,
-            _table(ranked, 0, look, "net") if ranked else _why_empty(result),
+            _table(ranked, 0, look, "net", rooms) if ranked else _why_empty(result),
             _legend(ranked, look, "net"),
+            room_lines(ranked, 1, rooms, look),
             "Another size or token: /open TOKEN USD. A quote is not an order.",
         ),
         kind="picker",
@@ -118,7 +143,9 @@ def picker_card(result: ScanResult | None, look: Look, size_usd: Decimal) -> Car
             [best] if ranked else [],
             [look.button("📈 Top", Verb.SCREEN, "top")],
         ),
-        shown={"rows": pack_rows(pair_row(one) for one in ranked)},
+        shown={
+            "rows": pack_rows(pair_row(one, entry_size(one, rooms)) for one in ranked)
+        },
     )
 
 
@@ -230,14 +257,16 @@ def _even_after(one: Opportunity) -> Decimal:
     return NEVER if smooth is None else Decimal(int(smooth.total_seconds()))
 
 
-def _table(page_rows: Sequence[Opportunity], start: int, look: Look, sort: str) -> str:
+def _table(
+    page_rows: Sequence[Opportunity], start: int, look: Look, sort: str, rooms: Rooms
+) -> str:
     if all(one.estimate is None for one in page_rows):
-        return _gross_table(page_rows, start, look)
+        return _gross_table(page_rows, start, look, rooms)
     per = f"/{look.rate_hours}h"
     second = {"gross": "APR", "apr": "nAPR"}.get(sort, "net$")
     head = f"#  {'TOKEN':<8} {'L>S':<5} {second:>5} {per:>5} {'BE':>3}"
     body = (
-        f"{_start(number, one, look)} "
+        f"{_start(number, one, look, rooms)} "
         f"{_second(one, sort):>5} "
         f"{numbers.rate_cell(one.spread_per_hour, look.rate_hours, width=5):>5} "
         f"{net.even_cell(one):>3}"
@@ -246,12 +275,14 @@ def _table(page_rows: Sequence[Opportunity], start: int, look: Look, sort: str) 
     return numbers.table([head, *body])
 
 
-def _gross_table(page_rows: Sequence[Opportunity], start: int, look: Look) -> str:
+def _gross_table(
+    page_rows: Sequence[Opportunity], start: int, look: Look, rooms: Rooms
+) -> str:
     """Return the rows without a net: no order book was read for any of them."""
     per = f"/{look.rate_hours}h"
     head = f"#  {'TOKEN':<8} {'L>S':<5} {per:>6} {'APR':>5}"
     body = (
-        f"{_start(number, one, look)} "
+        f"{_start(number, one, look, rooms)} "
         f"{numbers.rate_cell(one.spread_per_hour, look.rate_hours):>6} "
         f"{numbers.apr_cell(one.gross_apr, 5):>5}"
         for number, one in enumerate(page_rows, start + 1)
@@ -259,10 +290,10 @@ def _gross_table(page_rows: Sequence[Opportunity], start: int, look: Look) -> st
     return numbers.table([head, *body])
 
 
-def _start(number: int, one: Opportunity, look: Look) -> str:
+def _start(number: int, one: Opportunity, look: Look, rooms: Rooms) -> str:
     """Return the left half of a row: number and mark, token, both venues."""
     token = numbers.left(numbers.cut(one.base), 8)
-    return f"{f'{number}{net.mark(one)}':<3.3}{token} {_pair(one, look)}"
+    return f"{f'{number}{mark(one, rooms)}':<3.3}{token} {_pair(one, look)}"
 
 
 def _second(one: Opportunity, sort: str) -> str:

@@ -24,6 +24,8 @@ class ShownRow:
     short: VenueId | None = None
     per_hour: Decimal | None = None
     trade_id: TradeId | None = None
+    size_usd: Decimal | None = None
+    """Size its button offers; None is the usual one."""
 
     @property
     def venues(self) -> tuple[VenueId, VenueId] | None:
@@ -33,13 +35,14 @@ class ShownRow:
         return (self.long, self.short)
 
 
-def pair_row(one: Opportunity) -> ShownRow:
+def pair_row(one: Opportunity, size_usd: Decimal | None = None) -> ShownRow:
     """Return what a list keeps of an opportunity."""
     return ShownRow(
         base=one.base,
         long=one.long.instrument.venue_id,
         short=one.short.instrument.venue_id,
         per_hour=one.spread_per_hour,
+        size_usd=size_usd,
     )
 
 
@@ -53,6 +56,7 @@ def pack_rows(rows: Iterable[ShownRow]) -> str:
                 row.short,
                 None if row.per_hour is None else str(row.per_hour),
                 row.trade_id,
+                *([] if row.size_usd is None else [str(row.size_usd)]),
             ]
             for row in rows
         ],
@@ -69,8 +73,11 @@ def unpack_rows(shown: Mapping[str, str]) -> tuple[ShownRow, ...]:
             short=None if short is None else VenueId(short),
             per_hour=None if per_hour is None else Decimal(per_hour),
             trade_id=None if trade_id is None else TradeId(trade_id),
+            size_usd=Decimal(size[0]) if size else None,
         )
-        for base, long, short, per_hour, trade_id in json.loads(shown.get("rows", "[]"))
+        for base, long, short, per_hour, trade_id, *size in json.loads(
+            shown.get("rows", "[]")
+        )
     )
 
 

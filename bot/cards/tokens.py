@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from bot.cards.layout import grid, lines, rows_of, text
 from bot.cards.matrix import SIGNS, cell, snapshots_of
 from bot.cards.proof import gap_text
 from bot.cards.reasons import ABSENT
+from bot.cards.room import can_enter, entry_size, pair_lines, size_label
 from bot.cards.shown import ShownRow, pack_rows, pair_row
 from bot.cards.venues import venue_line
 from core.model.instrument import AbsenceReason
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from bot.cards.card import Button
     from bot.cards.look import Look
+    from bot.cards.room import Rooms
     from core.model.history import SpreadStats
     from core.model.instrument import LeftOut, TokenRow
     from core.model.market import FundingSnapshot
@@ -48,6 +50,8 @@ class TokenFacts:
     is_muted: bool = False
     past: SpreadStats | None = None
     """How the best pair's spread has been."""
+    rooms: Rooms = field(default_factory=dict)
+    """How much of each pair the free margin carries."""
 
 
 def token_card(facts: TokenFacts, look: Look, stale_after: timedelta) -> Card:
@@ -61,6 +65,7 @@ def token_card(facts: TokenFacts, look: Look, stale_after: timedelta) -> Card:
         _holes(facts, found, look),
         _pair_table(pairs, look) if pairs else "",
         net.summary(pairs[0], look) if pairs else "",
+        pair_lines(pairs, facts.rooms, look),
         past_line(facts.past, look) if facts.opportunity else "",
         _legend(pairs, look, has_unknown="?" in venues),
         _names(facts.row, look),
@@ -71,11 +76,14 @@ def token_card(facts: TokenFacts, look: Look, stale_after: timedelta) -> Card:
         html=html,
         kind="token",
         card_id=look.card_id,
-        rows=_token_buttons(pairs, look, is_muted=facts.is_muted),
+        rows=_token_buttons(pairs, look, facts.rooms, is_muted=facts.is_muted),
         shown={
             "token": facts.row.base,
             "rows": pack_rows(
-                [*(pair_row(pair) for pair in pairs), ShownRow(base=facts.row.base)]
+                [
+                    *(pair_row(one, entry_size(one, facts.rooms)) for one in pairs),
+                    ShownRow(base=facts.row.base),
+                ]
             ),
         },
     )
@@ -301,17 +309,18 @@ def _names(row: TokenRow, look: Look) -> str:
 
 
 def _token_buttons(
-    pairs: Sequence[Opportunity], look: Look, *, is_muted: bool
+    pairs: Sequence[Opportunity], look: Look, rooms: Rooms, *, is_muted: bool
 ) -> tuple[tuple[Button, ...], ...]:
     opens = [
         look.button(
             f"Open {look.code(pair.long.instrument.venue_id)}>"
-            f"{look.code(pair.short.instrument.venue_id)}…",
+            f"{look.code(pair.short.instrument.venue_id)}"
+            f"{size_label(pair, rooms)}…",
             Verb.OPEN,
             str(index),
         )
         for index, pair in enumerate(pairs[:MAX_OPEN_BUTTONS])
-        if pair.spread_per_hour > 0
+        if pair.spread_per_hour > 0 and can_enter(pair, rooms)
     ]
     label, arg = ("🔔 Unmute", "off") if is_muted else ("🔕 Mute", "ever")
     return rows_of(

@@ -19,6 +19,7 @@ from core import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from decimal import Decimal
 
     from bot.cards.card import Button
     from bot.cards.look import Look
@@ -119,9 +120,15 @@ def _margin(error: errors.MarginError, look: Look) -> Words:
     free, needed = numbers.usd(error.free_usd), numbers.usd(error.needed_usd)
     return Words(
         f"{look.title(error.venue_id)} has {free} free, {needed} needed. {_NOTHING}",
-        "Choose a smaller size: /open TOKEN USD.",
+        _smaller(error.fits_usd),
         helps=("quote", "pos"),
     )
+
+
+def _smaller(fits_usd: Decimal | None) -> str:
+    if fits_usd is None or fits_usd < 1:
+        return "Choose a smaller size: /open TOKEN USD."
+    return f"Up to {numbers.whole_usd(fits_usd)} fits there: /open TOKEN USD."
 
 
 def _venue_down(error: errors.VenueDownError, look: Look) -> Words:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 from bot.cards import hints, matrix, opportunity, plan, tokens, trouble
@@ -10,15 +11,17 @@ from bot.cards.card import Reply
 from bot.cards.history import pair_key
 from bot.handlers.screens import is_event, number_of, row_of, screen_behind
 from core.errors import UnknownTokenError
+from core.model.opportunity import Opportunity
 from core.model.preferences import Mute
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from bot.access import Caller
     from bot.callbacks import Tap
     from bot.cards.card import Card
     from bot.cards.history import Pasts
+    from bot.cards.room import Rooms
     from bot.cards.shown import ShownRow
     from bot.handlers.desk import Desk
     from core.engine import TokenView
@@ -53,10 +56,10 @@ async def top(
 
 async def show_top(desk: Desk, caller: Caller, view: Mapping[str, str]) -> Card:
     """Return the ranking as last scanned; `view` is what a stored screen keeps."""
-    effective = desk.engine.effective()
+    effective, result = desk.engine.effective(), desk.engine.latest_scan()
     per_page = number_of(view.get("per_page", "")) or opportunity.PAGE_ROWS
     return opportunity.top_card(
-        desk.engine.latest_scan(),
+        result,
         desk.look(caller),
         opportunity.TopView(
             size_usd=effective.size_usd,
@@ -66,9 +69,16 @@ async def show_top(desk: Desk, caller: Caller, view: Mapping[str, str]) -> Card:
             per_page=min(per_page, opportunity.MAX_PAGE_ROWS),
             wanted=view.get("wanted", ""),
             pasts=_pasts(desk),
+            rooms=rooms_of(desk, result.opportunities if result else ()),
             sort=view.get("sort", "net"),
         ),
     )
+
+
+def rooms_of(desk: Desk, pairs: Iterable[Opportunity]) -> Rooms:
+    """Return how much of each pair the free margin carries, where that is known."""
+    found = ((pair_key(pair), desk.engine.room(pair)) for pair in pairs)
+    return {key: room for key, room in found if room is not None}
 
 
 def _pasts(desk: Desk) -> Pasts:
@@ -180,13 +190,16 @@ async def show_token(desk: Desk, caller: Caller, name: str) -> Card:
         if not left_out:
             raise
         return tokens.left_out_card(name, left_out, desk.look(caller))
-    best = view.opportunity
+    best, base = view.opportunity, view.row.base
+    sides = view.result.snapshots.get(base, ()) if view.result else ()
+    pairs = (Opportunity(base, *two) for two in permutations(sides, 2))
     facts = tokens.TokenFacts(
         row=view.row,
         result=view.result,
         opportunity=view.opportunity,
         is_muted=Mute(view.row.base) in desk.engine.preferences.mutes,
         past=desk.engine.spread_stats(best) if best else None,
+        rooms=rooms_of(desk, pairs),
     )
     stale_after = 2 * desk.engine.facts.scan_interval
     return tokens.token_card(facts, desk.look(caller), stale_after)

@@ -18,7 +18,7 @@ from bot.cards import (
 )
 from bot.cards.card import Reply
 from bot.cards.shown import QuoteRequest, unpack_request
-from bot.handlers.scan import left_out_of
+from bot.handlers.scan import left_out_of, rooms_of
 from bot.handlers.screens import is_event, row_of, screen_behind
 from core import errors
 from core.engine import Quote
@@ -50,7 +50,9 @@ async def open_pair(
     look = desk.look(caller)
     if not words:
         result, size = desk.engine.latest_scan(), desk.engine.effective().size_usd
-        return Reply(opportunity.picker_card(result, look, size))
+        found = result.opportunities[: opportunity.PAGE_ROWS] if result else ()
+        rooms = rooms_of(desk, found)
+        return Reply(opportunity.picker_card(result, look, size, rooms))
     if len(words) > 2:  # noqa: PLR2004 -- token and dollars
         return Reply(hints.too_many_words(look, "/open", "/open HYPE 500"))
     size_usd = None
@@ -81,7 +83,10 @@ async def open_row(
     screen = await screen_behind(desk, caller, tap, message_id)
     row = row_of(screen, tap)
     request = QuoteRequest(
-        token=row.base, venues=row.venues, seen_per_hour=row.per_hour
+        token=row.base,
+        venues=row.venues,
+        seen_per_hour=row.per_hour,
+        size_usd=row.size_usd,
     )
     return replace(await quote(desk, caller, request), is_new=True)
 

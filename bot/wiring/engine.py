@@ -44,6 +44,7 @@ from core.outages import OutageWatch
 from core.parity import GapLimits, ParityWatch
 from core.preferences import PreferenceBook
 from core.proofs import Proofs
+from core.purse import Purse
 from core.quotes import QuoteParts, Quotes
 from core.reconcile import Reconciler
 from core.runtime import Nursery
@@ -326,6 +327,8 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
                 is_doubted=lambda each: proofs.doubt(each) is not None,
             ),
         ),
+        fees=fees,
+        purse=Purse(accounts=accounts.all, clock=clock),
         accounts=accounts.all,
         plans=journal,
         trades=journal,

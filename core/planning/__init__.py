@@ -18,6 +18,7 @@ from core.planning.opening import (
     build_open_plan,
     check_margin,
     entry_bounds,
+    largest_notional,
     margin_needed,
 )
 from core.planning.pricing import (
@@ -34,6 +35,7 @@ from core.planning.quantity import (
     plan_quantity,
     smallest_quantity,
 )
+from core.planning.room import room_of
 
 __all__ = [
     "MAX_SLIP_FIRST",
@@ -52,9 +54,11 @@ __all__ = [
     "entry_side",
     "estimate_net",
     "exit_side",
+    "largest_notional",
     "leg_order",
     "margin_needed",
     "plan_quantity",
     "price_pair",
+    "room_of",
     "smallest_quantity",
 ]

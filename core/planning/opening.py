@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING
 
 from core.errors import MarginError, NoPairError, VenueDownError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SPREAD_KEPT = Decimal("0.6")
 COST_ALLOWANCE = Decimal("0.0004")
 MARGIN_RESERVE = Decimal("1.2")
+SLACK = Decimal("0.99")
+"""The legs' prices are never quite equal: the dearer leg must fit too."""
 
 
 def build_open_plan(
@@ -121,6 +123,13 @@ def margin_needed(
     return (notional_usd / leverage + notional_usd * taker_fee) * MARGIN_RESERVE
 
 
+def largest_notional(
+    free_usd: Decimal, leverage: Decimal, taker_fee: Decimal
+) -> Decimal:
+    """Return the notional whose entry asks for just this free margin."""
+    return free_usd / margin_needed(Decimal(1), leverage, taker_fee)
+
+
 def check_margin(leg: PlanLeg, leverage: Decimal) -> None:
     """Refuse a leg that its venue's free margin cannot carry.
 
@@ -133,4 +142,6 @@ def check_margin(leg: PlanLeg, leverage: Decimal) -> None:
         raise VenueDownError(venue_id, "the free balance is not known", None)
     needed = margin_needed(leg.notional_usd, leverage, leg.taker_fee)
     if leg.free_usd < needed:
-        raise MarginError(venue_id, leg.free_usd, needed)
+        most = largest_notional(leg.free_usd, leverage, leg.taker_fee) * SLACK
+        fits = most.to_integral_value(ROUND_DOWN)
+        raise MarginError(venue_id, leg.free_usd, needed, fits)

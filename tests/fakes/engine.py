@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         PlanBody,
     )
     from core.model.position import ForeignPosition
+    from core.model.room import Room
     from core.model.units import (
         VenueId,
     )
@@ -434,6 +435,8 @@ class ScriptedEngine(Engine):
     foreign: tuple[ForeignPosition, ...] = ()
     pasts: dict[str, SpreadStats] = field(default_factory=dict)
     """How each token's spread has been."""
+    rooms: dict[str, Room] = field(default_factory=dict)
+    """How much of each token's pairs the free margin carries."""
     large_above_usd: Decimal | None = None
     """Cap of which an entry may take half with one tap."""
     said: list[tuple[TradeId, str]] = field(default_factory=list)
@@ -451,6 +454,10 @@ class ScriptedEngine(Engine):
     def __post_init__(self) -> None:
         """Keep preferences as the real engine does, in memory."""
         self.preferences = no_choices(self.clock)
+
+    def room(self, pair: Opportunity) -> Room | None:
+        """Return what a test set for the token."""
+        return self.rooms.get(pair.base)
 
     def past_rates(
         self, instrument: Instrument

@@ -34,6 +34,7 @@ from core.planning import (
     leg_order,
     margin_needed,
     plan_quantity,
+    room_of,
     smallest_quantity,
 )
 from tests.fakes.markets import book
@@ -356,6 +357,23 @@ def test_too_little_free_margin_is_refused_with_both_numbers() -> None:
     error = refused.value
     assert (error.venue_id, error.free_usd) == (BINANCE, D(300))
     assert D(395) < error.needed_usd < D(400)
+
+
+@pytest.mark.parametrize("free", ["30", "100", "300"])
+def test_the_size_that_is_offered_for_a_tight_venue_is_not_refused(free: str) -> None:
+    """A button with a size must lead to a quote, not to the same refusal again."""
+    balances = _balances(short=free)
+    found = room_of(
+        PAIR, size_usd=D(1000), leverage=D(3), fees=TARIFF.fees, balances=balances
+    )
+
+    assert found is not None
+    assert not found.fits
+    plan = _plan(balances=balances, size=str(found.most_usd))
+    assert plan.size_usd == found.most_usd
+    with pytest.raises(MarginError) as refused:
+        _plan(balances=balances, size="1000")
+    assert refused.value.fits_usd == found.most_usd
 
 
 def test_an_unknown_balance_is_not_taken_as_enough() -> None:
