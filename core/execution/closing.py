@@ -68,6 +68,8 @@ async def close1(
         why = _done(trade) if docket.of(1, Purpose.CLOSE) else FLAT_ALREADY
         await endings.closed(world, docket, "T24", why)
     elif _is_hedged(docket, held):
+        if trade.steps == 0 and _left_alone(world, docket, 1) > GO:
+            return _left_alone(world, docket, 1)
         await _round(world, docket, held, at_start=at_start)
     elif held.first < held.second:
         return await _follow(world, docket, held)
@@ -76,6 +78,12 @@ async def close1(
         tell = world.follow(docket, "repairing")
         await world.move(docket, "T23", changed=fresh, tell=tell)
     return GO
+
+
+def _left_alone(world: World, docket: Docket, leg: int) -> timedelta:
+    """Return how long a venue that was too busy just before the close gets no order."""
+    asked = last_of(docket.of(leg))
+    return GO if asked is None else wait_for_venue(asked, world.clock.now())
 
 
 def is_confirmed(trade: Trade) -> bool:
@@ -147,6 +155,8 @@ async def _follow(world: World, docket: Docket, held: Held) -> timedelta:
     trade, now = docket.trade, world.clock.now()
     if await is_halted(world, docket, 2, for_close=True):
         return await held_up(world, docket, HALTED)
+    if _left_alone(world, docket, 2) > GO:
+        return _left_alone(world, docket, 2)
     narrow = Docket(replace(trade, steps=0), docket.intents)
     order = await reducing_order(world, narrow, Slot(2, Purpose.CLOSE), held.difference)
     if order is None:

@@ -426,6 +426,19 @@ async def test_a_rule_waits_until_the_addition_is_over() -> None:
     stage.check_end()
 
 
+async def test_a_close_right_after_an_addition_leaves_a_busy_venue_alone() -> None:
+    """A venue that asked for fewer requests gets none for five seconds."""
+    stage = await opened(Stage())
+    stage.first.answers.append(Answer(Reply.REJECT, code="rate_limit"))
+    await stage.add()
+
+    await stage.close()
+
+    refused, closing = stage.orders_made[2], stage.orders_made[3]
+    assert closing.created_at - refused.created_at >= timedelta(seconds=5)
+    assert stage.state is TradeState.CLOSED
+
+
 async def test_a_halt_between_the_legs_leaves_the_added_part_to_a_person() -> None:
     """As while a pair is opened: a halt stops repairs too, and somebody is called."""
     stage = await opened(Stage())
