@@ -77,7 +77,13 @@ def _open(pairs: Sequence[Facts], look: Look) -> Iterable[str]:
     if not pairs:
         return
     head = f"{'OPEN':<8} {'L>S':<5} {'result':>6} {'liq':>5} {'lasts':>5}"
-    yield numbers.table([head, *(_pair(each, look) for each in pairs[:MAX_PAIRS])])
+    rows = [_pair(each, look) for each in pairs[:MAX_PAIRS]]
+    yield numbers.table([head, *rows])
+    one_leg = " · ? = of one leg, the other venue does not say"
+    yield (
+        "liq = price move to liquidation · lasts = at recent moves, until the warning"
+        + (one_leg if any("?" in each for each in rows) else "")
+    )
     if len(pairs) > MAX_PAIRS:
         yield f"and {len(pairs) - MAX_PAIRS} more in /pos"
     troubled = [text(each.get("base", "?")) for each in pairs if "attention" in each]

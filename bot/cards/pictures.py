@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MINUS = "\N{MINUS SIGN}"
 NOTHING_YET = "Nothing to draw yet"
 DAYS = "7 days, UTC"
+TOGETHER = timedelta(minutes=1)
+"""What happens within it is one event of a pair, or of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,9 @@ def results_picture(moves: Sequence[Move], view: PnlView) -> Picture | None:
     """Return what was booked so far by part, None while nothing was."""
     if not moves:
         return None
-    sums = list(accumulate((move.parts for move in moves), initial=Parts()))[1:]
-    moments = [move.at for move in moves]
+    totals = list(accumulate((move.parts for move in moves), initial=Parts()))[1:]
+    ends = _settled(moves)
+    sums, moments = [totals[at] for at in ends], [moves[at].at for at in ends]
 
     def curve(name: str, of: Callable[[Parts], Decimal], *, is_main: bool) -> Curve:
         values = (float(of(each)) for each in sums)
@@ -96,6 +99,20 @@ def results_picture(moves: Sequence[Move], view: PnlView) -> Picture | None:
         note="UTC",
         is_money=True,
     )
+
+
+def _settled(moves: Sequence[Move]) -> list[int]:
+    """Return which moves have none right behind them.
+
+    A pair's legs are bought and sold one after the other: between them the sum shows
+    one leg's result without the other's, which nobody ever had.
+    """
+    last = len(moves) - 1
+    return [
+        at
+        for at, move in enumerate(moves)
+        if at == last or moves[at + 1].at - move.at > TOGETHER
+    ]
 
 
 def rates_picture(

@@ -188,9 +188,9 @@ def _price(one: Result) -> Decimal | None:
 
 
 def _table(rows: Sequence[Row], split: Split) -> str:
-    head = f"{SPLITS[split][1]:<8} {'fund':>7} {'price':>7} {'net':>7}"
+    head = f"{SPLITS[split][1]:<9} {'fund':>7} {'price':>7} {'net':>7}"
     body = (
-        f"{numbers.left(name, 8)} {_money(fund, 7):>7} {_money(price, 7):>7}"
+        f"{numbers.left(name, 9)} {_money(fund, 7):>7} {_money(price, 7):>7}"
         f" {_money(net, 7):>7}"
         for name, fund, price, net in rows
     )

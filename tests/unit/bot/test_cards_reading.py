@@ -17,6 +17,7 @@ from core.model.trade import TradeState
 from tests.fakes.alerts import ALERT_FACTS
 from tests.fakes.chat import Chat
 from tests.fakes.engine import open_plan, pair, trade_of, value_of
+from tests.fakes.ledger import ScriptedBooks, closed_entry
 from tests.fakes.objects import BINANCE
 from tests.fakes.runtime import START
 
@@ -177,3 +178,15 @@ def test_the_funding_message_of_a_day_has_a_line_for_each_settlement(
 
     hour = f"{START - timedelta(hours=1):%H:%M} UTC"
     assert f"{hour} +$3.79\nSince 00:00 UTC: +$4.17 in 3 payments." in told
+
+
+async def test_the_columns_of_pnl_stand_under_their_heads(chat: Chat) -> None:
+    """A pair's name with its id is the longest name there is."""
+    chat.engine.books = ScriptedBooks(closed_entry())
+    for split in ("By pair", "By token"):
+        card = await chat.tap(await chat.type("/pnl all"), split)
+        rows = [line for line in card.text.splitlines() if "fund" in line]
+        head = next(line for line in rows if line.endswith("net"))
+        row = next(line for line in card.text.splitlines() if line.startswith("BTC"))
+
+        assert len(row) == len(head) == 33

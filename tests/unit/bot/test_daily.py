@@ -47,6 +47,7 @@ def test_the_report_says_the_sum_first_and_then_its_parts(chat: Chat) -> None:
     assert "fees                  -$1.02" in words
     assert "OPEN     L>S   result   liq lasts" in words
     assert "HYPE     LT>HL  +6.60   31%    4d" in words
+    assert "liq = price move to liquidation · lasts = at recent moves" in words
     assert "FARTCOI~ BN>EX      -     -     -" in words
     assert "⚠️ Not in order: FARTCOINISLONG; see /pos" in words
     assert "Closed BTC EX>BN +$9.52 21:52 UTC: you closed it" in words

@@ -56,6 +56,20 @@ def test_results_add_up_to_the_number_in_the_title() -> None:
     assert last["net"] == pytest.approx(sum(last.values()) - last["net"])
 
 
+def test_a_close_leg_by_leg_draws_no_tower() -> None:
+    """One leg ends at +95, the other 3 s later at -93: nobody ever won 95."""
+    entry = closed_entry()
+    *before, last = entry.fills
+    late = replace(last, at=last.at + timedelta(seconds=3))
+    apart = replace(entry, fills=(*before, late))
+    picture = results_picture(moves(apart), PnlView(Period.ALL))
+    assert picture is not None
+    (prices,) = (curve for curve in picture.curves if curve.name == "price")
+
+    assert [value for _, value in prices.points] == pytest.approx([0, 0, 0, 2])
+    assert prices.points[-1][0] == late.at
+
+
 def test_rates_are_shown_in_the_period_of_all_screens(chat: Chat) -> None:
     """0.00001 an hour is 0.008 % per 8 h, on every venue that is known."""
     look = chat.desk.look()

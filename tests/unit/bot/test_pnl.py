@@ -45,7 +45,7 @@ async def test_the_answer_comes_first_and_its_parts_add_up(chat: Chat) -> None:
     assert "price, open now        +4.00" in words
     assert "fees                  -20.56" in words
     assert "net                   +27.94" in words
-    assert "BTC       +42.50   +6.00  +27.94" in words
+    assert "BTC        +42.50   +6.00  +27.94" in words
 
 
 async def test_another_period_and_split_are_a_tap_away(chat: Chat) -> None:
@@ -56,7 +56,7 @@ async def test_another_period_and_split_are_a_tap_away(chat: Chat) -> None:
 
     words = read(card.card.html)
     labels = [button.label for button in card.buttons]
-    assert "VENUE       fund   price     net" in words
+    assert "VENUE        fund   price     net" in words
     assert "BN" in words
     assert "All •" in labels
     assert "By venue •" in labels
