@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from bot.callbacks import Tap, Verb
 from bot.cards import net, numbers
@@ -14,6 +14,13 @@ from bot.cards.history import past_line
 from bot.cards.layout import lines, rows_of, text
 from bot.cards.legs import leg_table, unit_words
 from bot.cards.proof import gap_text
+from bot.cards.sizes import (
+    liquidation_row,
+    part_of,
+    quantity_of,
+    quantity_rows,
+    worths,
+)
 from core.model.plan import AddPlan, AdoptPlan, ClosePlan, OpenPlan
 
 if TYPE_CHECKING:
@@ -28,7 +35,6 @@ if TYPE_CHECKING:
     from core.model.units import Nonce, PlanId
 
 MAX_NAMED = 3
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ def plan_card(offer: Offer, look: Look) -> Card:
         html = _open_text(offer, body, look)
         yes = Button(_open_button(body), confirm, Style.SUCCESS)
         rows = rows_of([yes, cancel], _size_buttons(offer, body, look), again)
-        if _part(body).above_half_of_usd is not None:
+        if part_of(body).above_half_of_usd is not None:
             # a hasty second tap where the first button was must not open it
             rows = rows_of([cancel], [yes])
     return Card(
@@ -88,13 +94,8 @@ def plan_card(offer: Offer, look: Look) -> Card:
     )
 
 
-def _part(body: OpenPlan | AddPlan) -> OpenPlan:
-    """Return what is to be ordered: an entry, or what is added to a pair."""
-    return body.part if isinstance(body, AddPlan) else body
-
-
 def _large(body: OpenPlan | AddPlan) -> str:
-    cap = _part(body).above_half_of_usd
+    cap = part_of(body).above_half_of_usd
     if cap is None:
         return ""
     said = "The pair would be" if isinstance(body, AddPlan) else "That is"
@@ -105,7 +106,7 @@ def _large(body: OpenPlan | AddPlan) -> str:
 
 
 def _open_button(body: OpenPlan | AddPlan) -> str:
-    part = _part(body)
+    part = part_of(body)
     word = "✅ Add" if isinstance(body, AddPlan) else "✅ Open"
     if part.above_half_of_usd is not None:
         word = "❗ Yes,"
@@ -122,7 +123,7 @@ def _part_buttons(body: ClosePlan, look: Look) -> Sequence[Button]:
 def _size_buttons(
     offer: Offer, body: OpenPlan | AddPlan, look: Look
 ) -> Sequence[Button]:
-    chosen = _part(body).size_usd
+    chosen = part_of(body).size_usd
     return [
         look.button(
             numbers.whole_usd(size) + (" •" if size == chosen else ""),
@@ -137,7 +138,7 @@ def _size_buttons(
 
 
 def _open_text(offer: Offer, given: OpenPlan | AddPlan, look: Look) -> str:
-    body = _part(given)
+    body = part_of(given)
     size = numbers.whole_usd(body.size_usd)
     head = f"⚡ Open {text(body.base)}? {size} per leg · {look.badge}"
     if isinstance(given, AddPlan):
@@ -162,62 +163,26 @@ def _open_text(offer: Offer, given: OpenPlan | AddPlan, look: Look) -> str:
 
 
 def _open_legs(given: OpenPlan | AddPlan, look: Look) -> str:
-    body = _part(given)
+    body = part_of(given)
     long, short = body.long, body.short
     return leg_table(
         [
             ("leg", f"long {_code(long, look)}", f"short {_code(short, look)}"),
-            *_quantities(given),
+            *quantity_rows(given),
             ("price", _price(long), _price(short)),
-            (
-                "value",
-                numbers.usd_cell(long.notional_usd),
-                numbers.usd_cell(short.notional_usd),
-            ),
+            ("value", *worths(given)),
             ("leverage", _leverage(body), _leverage(body)),
             (look.per, _rate(long, look), _rate(short, look)),
             ("pays in", _due_each(long, look), _due_each(short, look)),
-            ("liq", *_distances(given)),
+            liquidation_row(given),
             ("free then", _free_then(long, body), _free_then(short, body)),
             ("data age", _ages(long, look), _ages(short, look)),
         ]
     )
 
 
-def _quantities(given: OpenPlan | AddPlan) -> list[tuple[str, str, str]]:
-    """Return what is ordered; of a pair that grows, also what it holds then."""
-    body = _part(given)
-    ordered = _quantity(body.long), _quantity(body.short)
-    if isinstance(given, OpenPlan):
-        return [("qty", *ordered)]
-    long, short = _long_first(given, given.held)
-    return [
-        ("held", _listed(body.long, long), _listed(body.short, short)),
-        ("added", *ordered),
-        (
-            "then",
-            _listed(body.long, long + body.long.quantity_base),
-            _listed(body.short, short + body.short.quantity_base),
-        ),
-    ]
-
-
-def _long_first(body: AddPlan, both: tuple[T, T]) -> tuple[T, T]:
-    """Return what belongs to the legs in the card's order, the long one first."""
-    first, second = both
-    return both if body.part.long is body.part.first else (second, first)
-
-
 def _code(leg: PlanLeg, look: Look) -> str:
     return look.code(leg.instrument.venue_id)
-
-
-def _quantity(leg: PlanLeg) -> str:
-    return _listed(leg, leg.quantity_base)
-
-
-def _listed(leg: PlanLeg, quantity: Decimal) -> str:
-    return numbers.quantity(quantity / leg.instrument.multiplier)
 
 
 def _price(leg: PlanLeg) -> str:
@@ -243,19 +208,6 @@ def _due_each(leg: PlanLeg, look: Look) -> str:
     """Return when the next payment comes and how often: 12m /1h."""
     every = numbers.hours_cell(leg.rate)
     return f"{_due(leg, look)} /{every}h"
-
-
-def _distances(body: OpenPlan | AddPlan) -> tuple[str, str]:
-    if isinstance(body, AddPlan):
-        long, short = _long_first(body, body.distances)
-        return net.distance_cell(long, 1), net.distance_cell(short, -1)
-    found = body.estimate
-    if found is None:
-        return numbers.UNKNOWN, numbers.UNKNOWN
-    return (
-        net.distance_cell(found.long.liquidation_distance, 1),
-        net.distance_cell(found.short.liquidation_distance, -1),
-    )
 
 
 def _ages(leg: PlanLeg, look: Look) -> str:
@@ -403,7 +355,7 @@ def _close_legs(body: ClosePlan, look: Look) -> str:
                 f"{one.order_side.value} {_code(one, look)}",
                 f"{two.order_side.value} {_code(two, look)}",
             ),
-            ("qty", _quantity(one), _quantity(two)),
+            ("qty", quantity_of(one), quantity_of(two)),
             ("price", _price(one), _price(two)),
             (
                 "value",
