@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,8 @@ class Statement:
     """For leverage and resting orders."""
     wallet: Decimal
     holdings: dict[str, Holding]
+    _marks: dict[tuple[str, str, str], Decimal] = field(default_factory=dict)
+    """Each figure of each position asks for every other one's mark."""
 
     def market(self, symbol_raw: str) -> Instrument | None:
         """Return the market called so by the venue."""
@@ -33,7 +35,11 @@ class Statement:
 
     def mark(self, one: Instrument) -> Decimal:
         """Return the mark price as the venue shows it."""
-        return Decimal(self.world.shown_mark(one, self.moment_ms))
+        known = self._marks.get(one.key)
+        if known is None:
+            known = Decimal(self.world.shown_mark(one, self.moment_ms))
+            self._marks[one.key] = known
+        return known
 
     def leverage_of(self, one: Instrument) -> int:
         """Return the leverage in force for a market."""

@@ -102,6 +102,8 @@ class World:
         self._unit_factors: dict[str, Decimal] = {}
         self._usdt = 1.0
         self._listed: dict[str, list[Instrument]] = {}
+        self._by_symbol: dict[tuple[str, str], tuple[int, Instrument | None]] = {}
+        """What a name means, as of a revision."""
         self._indexes: Kept[float] = Kept()
         self._bases: Kept[float] = Kept()
         self._rates: Kept[Decimal] = Kept()
@@ -125,10 +127,16 @@ class World:
 
     def by_symbol(self, venue: str, symbol_raw: str) -> Instrument | None:
         """Return the market a venue calls so."""
+        known = self._by_symbol.get((venue, symbol_raw))
+        if known is not None and known[0] == self.revision:
+            return known[1]
+        found = None
         for one in self._listed[venue]:
             if one.symbol_raw == symbol_raw and one.status != ABSENT:
-                return one
-        return None
+                found = one
+                break
+        self._by_symbol[venue, symbol_raw] = self.revision, found
+        return found
 
     def find(self, base: str, venue: str) -> Instrument:
         """Return a token's ordinary market on a venue.
