@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -20,6 +21,7 @@ VIEWER_COMMANDS = frozenset({"start", "help", "top", "matrix", "pos", "positions
     "pnl",
     "log",
     "halt",
+    "settings",
 }
 """Everything else, known or not, is for owners; whoever sees a fire may halt."""
 VIEWER_VERBS = frozenset(
@@ -36,6 +38,8 @@ VIEWER_VERBS = frozenset(
         Verb.WHY,
     }
 )
+_LOOKS = re.compile(r"all|full|history|s[a-z]+|k\d{1,2}")
+"""What a button of /settings asks for that only shows: lists, groups, one of them."""
 UNHURRIED_COMMANDS = frozenset({"pause", "halt"})
 """Never refused for being too fast: stopping must always work."""
 
@@ -96,6 +100,8 @@ class Knock:
     """Typed command without slash and bot name; None for other text."""
     verb: Verb | None = None
     """What a tap asks for; None if its data is not one of ours."""
+    arg: str = ""
+    """What it says more."""
 
 
 class RefusalReason(StrEnum):
@@ -192,9 +198,14 @@ def may_command(command: str, role: Role) -> bool:
     return role is Role.OWNER or command in VIEWER_COMMANDS
 
 
-def may_tap(verb: Verb | None, role: Role) -> bool:
-    """Tell whether a role may use a button; an unknown one is for owners."""
-    return role is Role.OWNER or verb in VIEWER_VERBS
+def may_tap(verb: Verb | None, role: Role, arg: str = "") -> bool:
+    """Tell whether a role may use a button; an unknown one is for owners.
+
+    Viewers read /settings: the same verb shows and changes, and its argument decides.
+    """
+    if role is Role.OWNER or verb in VIEWER_VERBS:
+        return True
+    return verb is Verb.SET and _LOOKS.fullmatch(arg) is not None
 
 
 def _who_and_where(knock: Knock, role: Role | None) -> RefusalReason | None:
@@ -215,5 +226,5 @@ def _is_person(knock: Knock) -> bool:
 
 def _may(knock: Knock, role: Role) -> bool:
     if knock.kind == "callback_query":
-        return may_tap(knock.verb, role)
+        return may_tap(knock.verb, role, knock.arg)
     return knock.command is None or may_command(knock.command, role)

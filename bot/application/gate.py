@@ -63,4 +63,5 @@ def _of_tap(query: CallbackQuery) -> Knock:
         has_message=message is not None and query.inline_message_id is None,
         name=query.from_user.first_name,
         verb=None if tap is None else tap.verb,
+        arg="" if tap is None else tap.arg,
     )

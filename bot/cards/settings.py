@@ -71,17 +71,21 @@ def settings_card(values: Mapping[Key, InForce], look: Look) -> Card:
     ]
     last = [
         look.button("🕘 Changes", Verb.SET, "history"),
-        look.button("🔔 Alerts", Verb.SCREEN, "alerts"),
+        *([look.button("🔔 Alerts", Verb.SCREEN, "alerts")] if look.can_trade else []),
         look.button("📈 Top", Verb.SCREEN, "top"),
     ]
     return Card(
-        html=lines(f"⚙ Settings · {look.badge}", said, *changed),
+        html=lines(f"⚙ Settings · {look.badge}", _read_only(look), said, *changed),
         kind=KIND,
         card_id=look.card_id,
         rows=rows_of(
             *grid([*ways, look.button("≡ All values", Verb.SET, "full")], 2), last
         ),
     )
+
+
+def _read_only(look: Look) -> str:
+    return "" if look.can_trade else "You see every value; owners change them."
 
 
 def full_card(values: Mapping[Key, InForce], look: Look) -> Card:
@@ -146,16 +150,25 @@ def key_card(one: InForce, look: Look) -> Card:
             f" · {look.badge}",
             text(says.about),
             _where_from(one, look),
-            f"Typed: /settings {text(says.short.lower())} {text(says.example)}",
+            f"Typed: /settings {text(says.short.lower())} {text(says.example)}"
+            if look.can_trade
+            else _read_only(look),
         ),
         kind=KIND,
         card_id=look.card_id,
-        rows=rows_of(*_chip_rows(chips), more, [back]),
+        rows=rows_of(*(_changes(chips, more) if look.can_trade else ()), [back]),
         shown={
             "key": key.value,
             "values": json.dumps([encode(value) for _, value in offers]),
         },
     )
+
+
+def _changes(
+    chips: Sequence[Button], more: Sequence[Button]
+) -> tuple[tuple[Button, ...], ...]:
+    """Return the rows that change the value; viewers have none."""
+    return (*_chip_rows(chips), tuple(more))
 
 
 def _is_typed(one: InForce) -> bool:
@@ -254,6 +267,21 @@ def question_card(one: InForce, look: Look) -> Card:
         card_id=look.card_id,
         shown={"key": key.value},
         asks=says.example,
+    )
+
+
+def view_only_card(one: InForce, look: Look) -> Card:
+    """Return what is said to a viewer who types a new value."""
+    key = one.preference.key
+    return Card(
+        html=lines(
+            f"View only: an owner changes settings. {KEPT}. · {look.badge}",
+            _line(one, look),
+        ),
+        kind=KIND,
+        card_id=look.card_id,
+        rows=rows_of([look.button("⚙ Settings", Verb.SET, "all")]),
+        shown={"key": key.value},
     )
 
 

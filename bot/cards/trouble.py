@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 UNKNOWN_BUTTON = "Unknown button"
 VIEW_ONLY = "View only"
-VIEWER_WORKS = "You have /top /matrix /why /pos /health /help, and /halt in need."
+VIEWER_WORKS = (
+    "You have /top /matrix /why /pos /health /settings /help, and /halt in need."
+)
 OLD_LIST = "Old list. This is a fresh one."
 ONE_MOMENT = "One moment, tap again"
 ALREADY_RUNNING = "Already running"

@@ -250,7 +250,7 @@ def _tapped(handler: TapHandler) -> TapHandler:
     async def answer(
         desk: Desk, caller: Caller, tap: Tap, message_id: MessageId
     ) -> Reply:
-        if not may_tap(tap.verb, caller.role):
+        if not may_tap(tap.verb, caller.role, tap.arg):
             return Reply(toast=trouble.VIEW_ONLY)
         try:
             return await handler(desk, caller, tap, message_id)

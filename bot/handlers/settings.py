@@ -39,6 +39,10 @@ async def show(
             continue
         if count == len(words):
             return Reply(_card(desk, caller, key))
+        if not caller.is_owner:
+            return Reply(
+                settings.view_only_card(_one(desk, caller, key), desk.look(caller))
+            )
         typed = " ".join(words[count:])
         return await _wanted(desk, caller, key, _read(desk, caller, key, typed))
     return Reply(settings.unknown_card(" ".join(words), desk.look(caller)))
@@ -91,7 +95,12 @@ async def _other(desk: Desk, caller: Caller, screen: Screen, arg: str) -> Card |
 async def answer(
     desk: Desk, caller: Caller, typed: str, question_id: MessageId
 ) -> Reply | None:
-    """Take a reply to one of our questions; None if it replies to something else."""
+    """Take a reply to one of our questions; None if it replies to something else.
+
+    Viewers are asked nothing, so that nothing of theirs is an answer.
+    """
+    if not caller.is_owner:
+        return None
     screen = await desk.cards.screen_of_message(caller.chat_id, question_id)
     is_ours = screen is not None and screen.kind == settings.QUESTION
     if screen is None or not is_ours or screen.user_id != caller.user_id:

@@ -210,3 +210,22 @@ def test_buttons_that_change_something_are_for_owners(verb: Verb | None) -> None
     """A forged button of a viewer must lead nowhere."""
     assert may_tap(verb, Role.OWNER)
     assert not may_tap(verb, Role.VIEWER)
+
+
+@pytest.mark.parametrize("arg", ["all", "full", "history", "sexits", "k0", "k12"])
+def test_a_viewer_reads_settings(arg: str) -> None:
+    """Who answers for the money of others wants to see by what rules it is traded."""
+    assert may_tap(Verb.SET, Role.VIEWER, arg)
+
+
+@pytest.mark.parametrize(
+    "arg", ["", "ask", "reset", "yes", "no", "p0", "p12", "k", "kyes", "k1p0", "S1"]
+)
+def test_a_viewers_forged_change_of_a_setting_goes_no_further(arg: str) -> None:
+    """The verb is the same: what it says more must be one of the looks."""
+    tapped = replace(TAPPED, user_id=3, chat_id=3, verb=Verb.SET, arg=arg)
+
+    verdict = judge(tapped, PEOPLE, Pace(), 0.0)
+
+    assert isinstance(verdict, Refusal)
+    assert verdict.reason is RefusalReason.VIEW_ONLY

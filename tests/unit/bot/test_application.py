@@ -373,7 +373,7 @@ async def test_a_viewer_typing_a_trade_command_is_told_view_only(bot: Bot) -> No
     told = (await bot.telegram.wait_message(VERA, "View")).text
     assert told == (
         "View only: an owner can do this."
-        " You have /top /matrix /why /pos /health /help, and /halt in need."
+        " You have /top /matrix /why /pos /health /settings /help, and /halt in need."
     )
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.callbacks import Tap, Verb
+from bot.cards import trouble
 from bot.cards.checks import check
 from bot.cards.preference_words import SAYS, SECTIONS, key_named, read, value_words
 from bot.cards.secret import looks_secret
@@ -17,7 +19,7 @@ from bot.handlers import settings
 from core.errors import BadValueError
 from core.model.preferences import PREFERENCES, Key
 from core.model.units import MessageId
-from tests.fakes.chat import ANNA, BERT, Chat
+from tests.fakes.chat import ANNA, BERT, VERA, Chat
 from tests.fakes.engine import lists_of, pair, scan_of
 
 if TYPE_CHECKING:
@@ -398,3 +400,49 @@ def test_what_looks_like_a_key_is_a_secret(typed: str) -> None:
 def test_ordinary_words_are_none(typed: str) -> None:
     """Nobody's command may vanish."""
     assert not looks_secret(typed)
+
+
+# --- viewers --------------------------------------------------------------------------
+
+
+async def test_a_viewer_sees_every_value_and_no_way_to_change_one(chat: Chat) -> None:
+    """Every card that his buttons lead to: values and sources, nothing that acts."""
+    await chat.engine.preferences.choose(Key.LEVERAGE, Decimal(2), ANNA.user_id)
+    first = await chat.type("/settings", VERA)
+    assert "You see every value; owners change them." in first.text
+    assert "Leverage: 2x · chat" in first.text.splitlines()
+    full = await chat.tap(first, "≡ All values", VERA)
+    for says in SAYS.values():
+        assert f"\n{says.label}: " in full.text
+
+    seen = 0
+    for section in SECTIONS.values():
+        for key in section.keys:
+            first = await chat.type("/settings", VERA)
+            group = await chat.tap(first, section.title, VERA)
+            one = await chat.tap(group, SAYS[key].short, VERA)
+            assert one.labels == ["◀ Back"]
+            assert "Typed:" not in one.text
+            seen += 1
+    assert seen == len(SAYS)
+
+
+async def test_a_viewers_forged_tap_or_typed_value_changes_nothing(chat: Chat) -> None:
+    """An owner's card has chips; their data in a viewer's hands is worth nothing."""
+    card = await chat.type("/settings size", VERA)
+    for arg in ("p0", "ask", "reset", "yes"):
+        await chat.press(card, Tap(Verb.SET, str(card.card.card_id), arg), VERA)
+        assert chat.toast == trouble.VIEW_ONLY
+    typed = await chat.type("/settings size 1000", VERA)
+
+    assert typed.first_line.startswith("View only: an owner changes settings.")
+    assert await reply(chat, card, "1000", VERA) is None
+    assert size(chat) == Decimal(500)
+
+
+async def test_the_help_of_a_viewer_names_settings(chat: Chat) -> None:
+    """What nobody names nobody finds."""
+    helped = await chat.type("/help", VERA)
+
+    assert "/settings " in helped.text
+    assert "/alerts" not in helped.text
