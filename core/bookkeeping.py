@@ -21,7 +21,7 @@ from core.errors import UnknownTradeError, VenueError
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.ledger import ExpectedPayment, Paid, Residual, WalletMark
 from core.model.trade import TradeState
-from core.pnl import booked_on, moves, report
+from core.pnl import all_moves, booked_on, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -294,10 +294,7 @@ class Bookkeeper:
 
     async def booked(self, since: datetime | None) -> tuple[Move, ...]:
         """Return every execution and payment since a moment, oldest first."""
-        entries = await self._ledger.entries(since)
-        found = (move for entry in entries for move in moves(entry))
-        wanted = [move for move in found if since is None or move.at >= since]
-        return tuple(sorted(wanted, key=lambda move: move.at))
+        return all_moves(await self._ledger.entries(since), since)
 
     async def payments(self, trade_id: TradeId) -> tuple[Trade, tuple[Paid, ...]]:
         """Return a trade's payments beside what they were expected to bring.

@@ -13,7 +13,7 @@ from core.claims import Person, Quote
 from core.errors import CoreError, UnknownTokenError, UnknownTradeError, VenueError
 from core.execution.sizing import Held
 from core.execution.world import stopped_key
-from core.limits import PAUSE_KEY
+from core.limits import PAUSE_KEY, caps_of
 from core.margin import leg_margins, pair_runway
 from core.model.alert import Alert, AlertKind, AlertLevel
 from core.model.control import (
@@ -205,16 +205,7 @@ class Engine:
                 hold=effective.hold,
             )
         self._parts.reconciler.reduces_lost = effective.flag(Key.REDUCE_LOST)
-        limits.caps = replace(
-            limits.caps,
-            max_open_trades=int(effective.number(Key.MAX_OPEN_TRADES)),
-            max_trade_usd=effective.number(Key.MAX_TRADE_USD),
-            max_leverage=effective.number(Key.MAX_LEVERAGE),
-            max_token_usd=effective.number(Key.MAX_TOKEN_USD),
-            max_venue_usd=effective.number(Key.MAX_VENUE_USD),
-            max_total_usd=effective.number(Key.MAX_TOTAL_USD),
-            max_entries_per_hour=int(effective.number(Key.MAX_ENTRIES)),
-        )
+        limits.caps = caps_of(effective)
 
     # --- life -----------------------------------------------------------------------
 

@@ -23,12 +23,14 @@ from core.model.control import (
     TradingState,
 )
 from core.model.intent import Purpose
+from core.model.preferences import Key
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from datetime import datetime
 
     from core.model.intent import OrderIntent
+    from core.model.preferences import Effective
     from core.model.trade import Trade
     from core.model.units import Base, VenueId
     from core.ports import Clock, Halts
@@ -132,6 +134,19 @@ class Caps:
         )
         least = min(cap for cap in caps if cap is not None)
         return least if usd * 2 > least else None
+
+
+def caps_of(effective: Effective) -> Caps:
+    """Return the caps in force: the host's, or less if chat chose less."""
+    return Caps(
+        max_open_trades=int(effective.number(Key.MAX_OPEN_TRADES)),
+        max_trade_usd=effective.number(Key.MAX_TRADE_USD),
+        max_leverage=effective.number(Key.MAX_LEVERAGE),
+        max_token_usd=effective.number(Key.MAX_TOKEN_USD),
+        max_venue_usd=effective.number(Key.MAX_VENUE_USD),
+        max_total_usd=effective.number(Key.MAX_TOTAL_USD),
+        max_entries_per_hour=int(effective.number(Key.MAX_ENTRIES)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

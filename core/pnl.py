@@ -45,6 +45,15 @@ def moves(entry: LedgerEntry) -> tuple[Move, ...]:
     return tuple(sorted(found, key=lambda move: move.at))
 
 
+def all_moves(
+    entries: Iterable[LedgerEntry], since: datetime | None
+) -> tuple[Move, ...]:
+    """Return everything these trades booked since a moment, oldest first."""
+    found = (move for entry in entries for move in moves(entry))
+    wanted = (move for move in found if since is None or move.at >= since)
+    return tuple(sorted(wanted, key=lambda move: move.at))
+
+
 def _executions(entry: LedgerEntry, leg: TradeLeg) -> Iterator[Move]:
     """Walk one leg's executions, each with the price result that it realised."""
     holding = Holding()

@@ -279,7 +279,13 @@ class Reconciler:
 
     async def _calm(self, docket: Docket) -> None:
         """Let go of a trade that is in order again, and turn its entries on."""
-        calm = replace(docket.trade, needs_attention=False, attention=None)
+        calm = replace(
+            docket.trade,
+            needs_attention=False,
+            attention=None,
+            steps=0,
+            series_at=None,
+        )
         await self._world.move(docket, None, changed=calm)
         await self._world.lift_instruments(docket.trade)
 

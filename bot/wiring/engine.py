@@ -6,7 +6,6 @@ import logging
 from asyncio import to_thread
 from contextlib import suppress
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,7 @@ from core.exits import rules_of
 from core.exitwatch import ExitWatch, Seen
 from core.health import VenueMonitor
 from core.history import History, SettledReader
-from core.limits import Caps, Limits
+from core.limits import Limits, caps_of
 from core.model.control import Event, Halt, TradingState
 from core.model.units import Mode
 from core.orders import Identity, Orders
@@ -220,15 +219,7 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         clock=clock,
         check_clock=clocks.check,
         before_entry=(brakes.check, clocks.before_entry),
-        caps=Caps(
-            max_open_trades=settings.max_open_trades,
-            max_trade_usd=settings.max_trade_usd,
-            max_leverage=Decimal(settings.max_leverage),
-            max_token_usd=settings.max_token_usd,
-            max_venue_usd=settings.max_venue_usd,
-            max_total_usd=settings.max_total_usd,
-            max_entries_per_hour=settings.max_entries_per_hour,
-        ),
+        caps=caps_of(book.effective()),
     )
     execution = await _execution(ground, scanner, accounts.watched, limits)
     rules = {venue_id: each.rules for venue_id, each in ground.readers.items()}

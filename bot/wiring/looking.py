@@ -20,7 +20,7 @@ from core.fees import Fees
 from core.health import VenueMonitor
 from core.model.units import Mode
 from core.opportunities import Gates
-from core.pnl import moves
+from core.pnl import all_moves
 from core.proofs import Proofs
 from core.rates import Rates
 from core.runtime import Nursery, SystemClock
@@ -209,10 +209,7 @@ async def booked(settings: Settings, since: timedelta | None) -> tuple[Move, ...
     """
     path = settings.data_dir / f"{settings.mode.value}.db"
     after = None if since is None else SystemClock().now() - since
-    entries = await asyncio.to_thread(read_file, path, after)
-    found = (move for entry in entries for move in moves(entry))
-    wanted = [move for move in found if after is None or move.at >= after]
-    return tuple(sorted(wanted, key=lambda move: move.at))
+    return all_moves(await asyncio.to_thread(read_file, path, after), after)
 
 
 # --- a replay -------------------------------------------------------------------------

@@ -181,8 +181,13 @@ def checking(docket: Docket, intent: OrderIntent, now: datetime) -> Alert:
 
 
 def not_hedged(docket: Docket, reason: str, now: datetime) -> Alert:
-    """Return the critical alert on a trade a person must look at, to every owner."""
+    """Return the critical alert on a trade a person must look at, to every owner.
+
+    The same pair, level meanwhile, may come to differ by the same amounts again: that
+    is told again, so the moment when this series of repairs began is part of the key.
+    """
     trade = docket.trade
+    began = (trade.series_at or now).isoformat()
     held = docket.booked(1), docket.booked(2)
     number = 1 if held[0] >= held[1] else 2
     leg = trade.legs[number - 1]
@@ -200,7 +205,9 @@ def not_hedged(docket: Docket, reason: str, now: datetime) -> Alert:
     return Alert(
         kind=AlertKind.NOT_HEDGED,
         level=AlertLevel.CRITICAL,
-        dedupe_key=f"not_hedged:{trade.trade_id}:{held[0]:f}:{held[1]:f}:{reason}",
+        dedupe_key=(
+            f"not_hedged:{trade.trade_id}:{began}:{held[0]:f}:{held[1]:f}:{reason}"
+        ),
         facts={**trade_facts(docket), **more},
         created_at=now,
         trade_id=trade.trade_id,

@@ -319,6 +319,27 @@ async def test_a_stranger_in_our_position_calls_a_person() -> None:
     assert len(stage.orders_made) == 2
 
 
+async def test_the_same_trouble_again_is_an_alarm_again() -> None:
+    """Level for an hour and off by the same 3 once more: silence would be fatal."""
+    stage = Stage()
+    await stage.open()
+    await quiet(stage)
+    for times in (1, 2):
+        stage.first.move_position(Decimal(3))
+        await watched(stage)
+        assert stage.trade.needs_attention
+        assert len(stage.alerts(AlertKind.NOT_HEDGED)) == times
+        stage.restart()
+        await watched(stage)
+        assert len(stage.alerts(AlertKind.NOT_HEDGED)) == times
+        stage.first.move_position(Decimal(-3))
+        await watched(stage)
+        assert not stage.trade.needs_attention
+
+    one, other = stage.alerts(AlertKind.NOT_HEDGED)
+    assert one.facts["reason"] == other.facts["reason"]
+
+
 async def test_trouble_that_went_away_is_forgotten() -> None:
     """The hand took its 3 back: entries go on."""
     stage = Stage()
