@@ -144,8 +144,10 @@ class Bookkeeper:
         day: datetime,
     ) -> Alert:
         items = []
+        known: dict[Key, Decimal] = {}
+        for trade_id in {entry.trade.trade_id for entry, _ in found}:
+            known |= await self._expectations(trade_id)
         for entry, paid in found:
-            known = await self._expectations(entry.trade.trade_id)
             expected = known.get(_key(paid))
             item = {
                 "base": entry.trade.base,

@@ -132,6 +132,8 @@ class Month:
     ticks: dict[str, list[float]] = field(default_factory=dict)
     """Seconds that each timer's work took."""
     prices: dict[str, float] = field(default_factory=dict)
+    refusals: Counter[str] = field(default_factory=Counter)
+    """Why nothing was offered, in the bot's own words."""
     seen: set[int] = field(default_factory=set)
     """Critical messages whose Seen was pressed."""
 
@@ -262,6 +264,7 @@ class Month:
         card = await self.house.say(f"/open {plan.token} {SIZE_USD}")
         if not any("Open $" in label for row in card.labels for label in row):
             self.done["entries refused"] += 1
+            self.refusals[card.text.split(" · ")[0]] += 1
             return
         fault = self._spoil_order("@entry") if plan.tries == 1 else None
         await self.house.tap("Open $", card)
@@ -533,6 +536,7 @@ class Played:
         paid = sum(each.payments for each in outcomes)
         return [
             f"{month.days} days in {self.took_s:.0f} s; {counts}",
+            *(f"refused {n} times: {why}" for why, n in month.refusals.most_common(9)),
             *slow,
             *(each.line() for each in outcomes),
             f"{len(outcomes)} pairs, {paid} payments, worst difference ${worst:.6f}",
