@@ -55,10 +55,10 @@ def _moving(trade: Trade, look: Look) -> str:
     what = f"{text(trade.base)} on {text(venues)}"
     if trade.state in _CLOSING:
         return f"{what}: the close that was confirmed goes on."
-    if trade.adding is not None:
+    if trade.state in _ENTERING and trade.adding is not None:
         return (
-            f"⚠️ {what} was growing: its second leg is not sent. What its first one"
-            " added, if it filled, stands alone."
+            f"⚠️ {what} was growing: its second leg is not sent. If the first one"
+            " filled, what it added stands alone; what was held before is hedged."
         )
     if trade.state in _ENTERING:
         return (

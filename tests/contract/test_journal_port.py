@@ -39,6 +39,7 @@ from tests.unit.storage.samples import (
     MESSAGE,
     NOW,
     OWNER,
+    add_plan,
     adopt_plan,
     claim,
     close_plan,
@@ -330,6 +331,44 @@ async def test_a_close_of_a_trade_that_moved_keeps_nothing(keeper: Keeper) -> No
 
     assert await keeper.trade(trade.trade_id) == moved.trade
     assert await keeper.plan(plan.plan_id) == plan
+
+
+async def test_an_addition_moves_the_trade_it_was_made_for(keeper: Keeper) -> None:
+    """Plan and pair move together, and the pair comes back with what is to come."""
+    trade = await opened(keeper)
+    plan = issued_plan("b", add_plan(trade.trade_id))
+    await keeper.draft(plan)
+    growing = replace(advance_trade(trade, "T35"), adding=full_trade("b").adding)
+
+    assert await keeper.claim(claim("b", growing))
+
+    assert await keeper.trade(trade.trade_id) == growing
+    used = await keeper.plan(plan.plan_id)
+    assert used == replace(plan, state=PlanState.USED, trade_id=trade.trade_id)
+    assert not await keeper.claim(claim("b", growing)), "one card, one addition"
+
+
+async def test_what_was_added_is_kept_with_the_step_that_ends_it(
+    keeper: Keeper,
+) -> None:
+    """The size confirmed, the mean spread, and no addition any more."""
+    trade = await opened(keeper)
+    await keeper.draft(issued_plan("b", add_plan(trade.trade_id)))
+    growing = replace(advance_trade(trade, "T35"), adding=full_trade("b").adding)
+    await keeper.claim(claim("b", growing))
+    done = replace(
+        commit(growing, "T36"),
+        trade=replace(
+            advance_trade(growing, "T36"),
+            adding=None,
+            quantity_base=Decimal(600_000),
+            spread_per_hour=Decimal("0.000042"),
+        ),
+    )
+
+    assert await keeper.commit(done)
+
+    assert await keeper.trade(trade.trade_id) == done.trade
 
 
 # --- steps of a trade -----------------------------------------------------------------

@@ -9,8 +9,10 @@ import pytest
 
 from bot.cards import trouble
 from bot.cards.alert import alert_card
+from bot.cards.log import event_words
 from core import errors
 from core.model.alert import Alert, AlertKind, AlertLevel
+from core.model.control import Event
 from core.model.trade import TradeState
 from core.model.units import TradeId
 from tests.fakes.alerts import ALERT_FACTS
@@ -138,6 +140,55 @@ async def test_a_viewer_cannot_add(chat: Chat) -> None:
     card = await chat.type("/pos HYPE", VERA)
 
     assert not [label for label in card.labels if "Add" in label]
+
+
+async def test_a_halt_says_what_of_a_growing_pair_may_stand_alone(chat: Chat) -> None:
+    """The part held before is hedged: nobody has to close it in a hurry."""
+    await chat.tap(await chat.type("/add HYPE 200"), "✅ Add $200")
+    growing = chat.engine.trades[HELD]
+    chat.engine.trades[HELD] = replace(growing, state=TradeState.LEG1)
+
+    card = await chat.type("/halt")
+
+    assert "was growing: its second leg is not sent" in card.text
+    assert "what was held before is hedged" in card.text
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (TradeState.PREFLIGHT, "growth being checked"),
+        (TradeState.LEG1, "growing, leg 1"),
+        (TradeState.LEG2, "growing, leg 2"),
+        (TradeState.BALANCE, "leveling both legs"),
+    ],
+)
+async def test_a_pair_that_grows_is_not_shown_as_being_opened(
+    chat: Chat, state: TradeState, words: str
+) -> None:
+    """Who reads "opening" thinks that nothing is held yet."""
+    await chat.tap(await chat.type("/add HYPE 200"), "✅ Add $200")
+    chat.engine.trades[HELD] = replace(chat.engine.trades[HELD], state=state)
+
+    card = await chat.type("/pos trade000")
+
+    assert words in card.first_line
+    assert not [label for label in card.labels if "Add" in label]
+
+
+def test_the_log_tells_an_addition_from_an_entry(chat: Chat) -> None:
+    """The same steps run for both; the words must not be the same."""
+    look = chat.desk.look()
+    step = "leg1 -> leg2, adding 4, sell 4 on hyperliquid at 41.3, order x"
+
+    said = event_words(Event(START, "engine", "trade trade000 T07", step), look)
+    asked = event_words(
+        Event(START, "user 1", "confirmed add", "trade=trade000 plan=p base=HYPE"), look
+    )
+
+    assert "growing, leg 2" in said
+    assert "sell 4 on Hyperliquid at 41.3" in said
+    assert asked == "confirmed the addition to HYPE (pair trade000)"
 
 
 def told(chat: Chat, kind: AlertKind, **facts: str) -> tuple[str, list[str]]:

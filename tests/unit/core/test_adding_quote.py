@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -92,6 +93,19 @@ async def test_one_tap_makes_the_same_pair_grow() -> None:
     assert found.adding.plan_id == quote.plan_id
     assert found.quantity_base == TEN, "nothing is ordered yet"
     assert office.stage.journal.trail[-1].what == "confirmed add"
+
+
+async def test_ten_taps_at_once_make_one_addition() -> None:
+    """A nervous thumb, or Telegram bringing a tap again: four are added once."""
+    office = await Office().opened()
+    quote = await office.issued(office.plan())
+
+    taps = [office.claims.confirm(quote.nonce, ANNA, MESSAGE) for _ in range(10)]
+    found = await asyncio.gather(*taps, return_exceptions=True)
+    await office.stage.play(office.stage.execution.drive(TRADE))
+
+    assert sum(isinstance(each, Trade) for each in found) == 1
+    assert office.stage.held == (Decimal(14), Decimal(-14))
 
 
 async def test_the_terms_are_those_of_its_own_card() -> None:
