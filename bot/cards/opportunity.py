@@ -233,8 +233,18 @@ def _best(ranked: Sequence[Opportunity], look: Look, view: TopView) -> str:
         earned = gain_usd(best.spread_per_hour, look, view.size_usd)
         return f"Best: {text(best.base)} {earned}, gross"
     if best.refusal is not None:
+        wider = _widest_unpriced(ranked)
+        if wider is not None and wider.spread_per_hour > best.spread_per_hour:
+            rate = numbers.rate(wider.spread_per_hour, look.rate_hours, is_signed=True)
+            return f"Widest, not priced now: {text(wider.base)} {rate} gross"
         return f"Nothing earns its costs: {text(best.base)} {net.gain(best.estimate)}"
     return f"Best: {text(best.base)} {net.gain(best.estimate)}"
+
+
+def _widest_unpriced(ranked: Sequence[Opportunity]) -> Opportunity | None:
+    """Return the pair that may be better than all that could be priced."""
+    unpriced = [one for one in ranked if one.estimate is None]
+    return max(unpriced, key=lambda one: one.spread_per_hour, default=None)
 
 
 def _sorted(ranked: Sequence[Opportunity], sort: str) -> Sequence[Opportunity]:

@@ -38,9 +38,10 @@ MINUTE = timedelta(minutes=1)
 FEWEST, MOST = 4, 120
 """Books a minute that a venue is asked for at least and at most."""
 
-_WHOLE = frozenset(
+_NO_TIME = frozenset({TroubleKind.BUSY, TroubleKind.HELD_BACK})
+"""The venue wants fewer requests now, or our own limit for it is reached."""
+_WHOLE = _NO_TIME | frozenset(
     {
-        TroubleKind.BUSY,
         TroubleKind.TIMEOUT,
         TroubleKind.UNREACHABLE,
         TroubleKind.SERVER_ERROR,
@@ -162,7 +163,7 @@ class BookShelf:
                 return await self._sources[venue_id].book(instrument)
         except VenueError as error:
             why = f"{venue_id} shows no order book: {error.detail}"
-            is_busy = error.kind is TroubleKind.BUSY
+            is_busy = error.kind in _NO_TIME
             return _Failed(why, is_whole=error.kind in _WHOLE, is_busy=is_busy)
         except TimeoutError:
             return _Failed(f"{venue_id} shows no order book in time", is_whole=True)

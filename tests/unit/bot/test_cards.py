@@ -173,6 +173,13 @@ def test_top_admits_that_nothing_earns_its_costs() -> None:
     )
 
 
+def test_top_never_says_that_nothing_earns_while_a_wider_pair_has_no_price() -> None:
+    """A book that could not be read this minute is no verdict: 0.160 beats 0.080."""
+    text = _text(opportunity.top_card(scan_of(*PRICED[1:]), LOOK, VIEW))
+
+    assert text.startswith("Widest, not priced now: SUI +0.160%/8h gross · 🧪 PAPER")
+
+
 def test_a_silent_venue_is_named_and_left_out() -> None:
     """Shown as zero, a dead venue would look like a rate."""
     text = _text(opportunity.top_card(scan_of(pair(), silent=EXTENDED), LOOK, VIEW))

@@ -412,11 +412,14 @@ async def test_a_venue_is_asked_for_no_more_books_than_its_share() -> None:
     assert third.long.book_at == world.clock.now()
 
 
-async def test_a_venue_without_time_shows_its_last_book(world: World) -> None:
-    """Our own limit held the reading back: half a minute old is still an estimate."""
+@pytest.mark.parametrize("kind", [TroubleKind.BUSY, TroubleKind.HELD_BACK])
+async def test_a_venue_without_time_shows_its_last_book(
+    world: World, kind: TroubleKind
+) -> None:
+    """The limit held the reading back: half a minute old is still an estimate."""
     first = await world.best()
     await world.clock.advance(timedelta(seconds=30))
-    busy = VenueError(LIGHTER, TroubleKind.BUSY, "not asked")
+    busy = VenueError(LIGHTER, kind, "not asked")
     world.markets[LIGHTER].fail(busy, busy)
 
     second = await world.best()
