@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from core.errors import TroubleKind, VenueError
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 VenueList = tuple[tuple[Instrument, ...], tuple[LeftOut, ...]]
+WITNESSES = 28
+"""So many contracts of a venue tell whether its unit is right."""
 LOGGED_ROWS = 60
 """With more tokens than this the start-up log names only the counts."""
 
@@ -56,6 +59,8 @@ class AvailabilityCache:
         self._monitor = monitor
         self._tokens = tokens
         self._current: Availability | None = None
+        self._others: dict[VenueId, tuple[Instrument, ...]] = {}
+        """What each venue lists beyond the named tokens."""
 
     @property
     def current(self) -> Availability | None:
@@ -76,6 +81,22 @@ class AvailabilityCache:
         """Return venues whose list was never read."""
         read = self._current.read_at if self._current else {}
         return tuple(venue_id for venue_id in self._sources if venue_id not in read)
+
+    def witnesses(self, venue_id: VenueId) -> Mapping[str, Instrument]:
+        """Return contracts beyond the named tokens that help to prove a venue's unit.
+
+        As many as are missing to `WITNESSES`, those that most venues list first; none
+        where the named tokens are enough. Nothing of them is offered or shown.
+        """
+        own = 0 if self._current is None else len(self._current.on_venue(venue_id))
+        if not own:
+            return {}
+        listed = Counter(one.base for found in self._others.values() for one in found)
+        found = sorted(
+            self._others.get(venue_id, ()),
+            key=lambda each: (-listed[each.base], each.base),
+        )
+        return {each.symbol: each for each in found[: max(0, WITNESSES - own)]}
 
     async def load(self) -> Availability | None:
         """Take the stored cache, limited to today's venues and tokens."""
@@ -107,6 +128,9 @@ class AvailabilityCache:
                 continue
             lists[venue_id] = answer
             read_at[venue_id] = now
+            self._others[venue_id] = tuple(
+                each for each in answer[0] if not self.concerns(each.base)
+            )
         built = self._build(lists, read_at, now, tuple(troubles))
         self._current = built
         await self._store.save_availability(built)

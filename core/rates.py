@@ -21,7 +21,7 @@ from core.model.opportunity import Skip, SkipReason, VenueStatus
 from core.model.trouble import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from core.health import VenueMonitor
     from core.model.instrument import Availability, Instrument
@@ -43,6 +43,8 @@ class RatesView:
     skips: tuple[Skip, ...]
     troubles: tuple[Trouble, ...]
     venues: tuple[VenueStatus, ...]
+    witnesses: tuple[FundingSnapshot, ...] = ()
+    """Of contracts that were only asked about to prove a unit."""
 
 
 class Rates:
@@ -98,12 +100,17 @@ class Rates:
     def _is_old(self, snapshot: FundingSnapshot) -> bool:
         return self._clock.now() - snapshot.observed_at > self._max_age
 
-    async def read(self, availability: Availability) -> RatesView:
-        """Read all venues at once."""
+    async def read(
+        self,
+        availability: Availability,
+        witnesses: Callable[[VenueId], Mapping[str, Instrument]] = lambda _: {},
+    ) -> RatesView:
+        """Read all venues at once; `witnesses` are read along, for nothing else."""
         listed = {v: availability.on_venue(v) for v in self._sources}
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self._venue(v, listed[v])) for v in self._sources
+                group.create_task(self._venue(v, listed[v], witnesses(v)))
+                for v in self._sources
             ]
         parts = [task.result() for task in tasks]
         return RatesView(
@@ -111,6 +118,7 @@ class Rates:
             skips=tuple(s for part in parts for s in part.skips),
             troubles=tuple(t for part in parts for t in part.troubles),
             venues=tuple(v for part in parts for v in part.venues),
+            witnesses=tuple(w for part in parts for w in part.witnesses),
         )
 
     async def reread(self, instruments: tuple[Instrument, ...]) -> None:
@@ -132,13 +140,16 @@ class Rates:
                 raise VenueError(answer.venue_id, answer.kind, answer.detail)
 
     async def _venue(
-        self, venue_id: VenueId, listed: Mapping[str, Instrument]
+        self,
+        venue_id: VenueId,
+        listed: Mapping[str, Instrument],
+        witnesses: Mapping[str, Instrument],
     ) -> RatesView:
         held = {each.symbol: each for each in self.held if each.venue_id == venue_id}
         asked = {**held, **listed}
         if not asked:
             return self._nothing_listed(venue_id)
-        answer = await self._read(venue_id, asked)
+        answer = await self._read(venue_id, {**witnesses, **asked})
         if isinstance(answer, Trouble):
             paused = self._monitor.pause(venue_id)
             if paused is not None:
@@ -154,7 +165,12 @@ class Rates:
         status = self._status(
             venue_id, len(listed), rates=len(snapshots), age=timedelta(0)
         )
-        return RatesView(snapshots, skips, (), (status,))
+        more = tuple(
+            each
+            for each in answer[0]
+            if each.instrument.symbol in witnesses and not self._is_old(each)
+        )
+        return RatesView(snapshots, skips, (), (status,), more)
 
     async def _read(
         self,

@@ -248,11 +248,11 @@ class Scanner:
     async def _scan(self) -> ScanResult:
         begun = self._clock.now()
         availability = await self._lists()
-        view = await self.rates.read(availability)
+        view = await self.rates.read(availability, self.availability.witnesses)
         by_base = _by_base(view.snapshots)
         self.gates = replace(self.gates, stablecoins=measure(by_base.values()))
         if self._proofs is not None:
-            self._proofs.observe(view.snapshots)
+            self._proofs.observe((*view.snapshots, *view.witnesses))
         rows = tuple(availability.rows.values())
         opportunities, dropped = rank(rows, by_base, self.gates)
         result = ScanResult(

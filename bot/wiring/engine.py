@@ -248,7 +248,7 @@ async def open_engine(ground: Ground) -> tuple[Engine, Accounts]:
         )
     )
     memory = SqliteAlertMemory(ground.database)
-    proofs = _proofs(ground, memory)
+    proofs = _proofs(ground, memory, scanner)
     scanner.trust(proofs)
     foreign = ForeignWatch(
         venues=accounts.watched,
@@ -336,13 +336,14 @@ def _urgent_books(ground: Ground) -> Mapping[VenueId, OrderBooks]:
     return {venue_id: each.for_orders for venue_id, each in ground.readers.items()}
 
 
-def _proofs(ground: Ground, memory: SqliteAlertMemory) -> Proofs:
+def _proofs(ground: Ground, memory: SqliteAlertMemory, scanner: Scanner) -> Proofs:
     return Proofs(
         sources=ground.readers,
         clock=ground.clock,
         requests_per_hour=ground.settings.unit_proof_requests,
         memory=memory,
         outbox=ground.outbox,
+        concerns=scanner.availability.concerns,
     )
 
 

@@ -20,7 +20,7 @@ from core.proofs.record import HISTORY
 from core.proofs.verdict import Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -55,12 +55,15 @@ class Proofs:
         requests_per_hour: int,
         memory: AlertMemory | None = None,
         outbox: Outbox | None = None,
+        concerns: Callable[[Base], bool] = lambda _: True,
     ) -> None:
         self._sources = sources
         self._clock = clock
         self._per_hour = requests_per_hour
         self._memory = memory
         self._outbox = outbox
+        self._concerns = concerns
+        """Tokens in use; others only help to prove a venue's unit."""
         self._cases = {venue_id: Case(venue_id) for venue_id in sources}
         self._asked: dict[VenueId, deque[datetime]] = {v: deque() for v in sources}
         self._is_checking = False
@@ -234,6 +237,8 @@ class Proofs:
     # --- tell -------------------------------------------------------------------------
 
     async def _announce(self, change: Change, *, is_held: bool) -> None:
+        if change.instrument is not None and not self._concerns(change.instrument.base):
+            return
         after = change.after
         symbol = None if change.instrument is None else change.instrument.symbol
         log.log(

@@ -176,3 +176,30 @@ async def test_a_venue_that_is_paused_is_not_asked_for_its_list_either() -> None
     await world.clock.advance(timedelta(seconds=30))
     dead.fails = False
     assert (await world.cache.refresh(world.cache.unread)).troubles == ()
+
+
+async def test_few_named_tokens_take_others_along_to_prove_a_unit() -> None:
+    """Of what else a venue lists, what most venues list comes first."""
+    world = World(tokens=(Base("APT"),))
+    assert world.cache.witnesses(EXTENDED) == {}
+    await world.cache.refresh()
+
+    assert [each.base for each in world.cache.witnesses(EXTENDED).values()] == [
+        "KAITO",
+        "RARE",
+    ]
+    assert world.cache.witnesses(BINANCE) == {}
+    assert list((world.cache.current or await world.cache.refresh()).rows) == ["APT"]
+
+
+async def test_witnesses_are_bounded_and_none_where_every_token_is_used() -> None:
+    """27 of 40 others beside one named token; with all tokens in use there are none."""
+    many = tuple(f"T{number:02}" for number in range(40))
+    named, free = World(tokens=(Base("APT"),)), World()
+    for world in (named, free):
+        world.lists[BINANCE] = Lists(BINANCE, "APT", *many)
+        world.cache._sources = world.lists
+        await world.cache.refresh()
+
+    assert len(named.cache.witnesses(BINANCE)) == 27
+    assert free.cache.witnesses(BINANCE) == {}

@@ -277,3 +277,20 @@ async def test_a_pair_of_ours_keeps_the_pause_short() -> None:
 
     assert world.binance.probes == ["APT"] * 5
     assert world.rates.latest(instrument("APT", BINANCE)) is not None
+
+
+async def test_witnesses_are_read_with_the_rest_and_offered_to_nobody() -> None:
+    """A unit is proven by them; the ranking never sees them, no request is added."""
+    world = World()
+    sui = instrument("SUI", BINANCE)
+
+    view = await world.rates.read(
+        world.availability,
+        lambda venue_id: {sui.symbol: sui} if venue_id == BINANCE else {},
+    )
+
+    assert {each.instrument.base for each in view.snapshots} == {"APT"}
+    assert [each.instrument.base for each in view.witnesses] == ["SUI"]
+    assert (world.binance.calls, world.extended.calls) == (1, 1)
+    status = {each.venue_id: each for each in view.venues}
+    assert (status[BINANCE].instruments, status[BINANCE].rates) == (1, 1)

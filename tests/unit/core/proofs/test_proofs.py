@@ -44,6 +44,36 @@ async def test_honest_venues_are_proven_by_the_first_look() -> None:
     assert all(payer.requests <= 42 for payer in world.payers.values())
 
 
+async def test_two_tokens_and_eighteen_witnesses_prove_a_venue_at_once() -> None:
+    """With two tokens of our own Binance would wait for its next payment, up to 8 h."""
+    alone, helped = ProofWorld(tokens=20), ProofWorld(tokens=20)
+    for world, count in ((alone, 2), (helped, 20)):
+        shown = [
+            one for each in world.payers.values() for one in list(each.shown())[:count]
+        ]
+        world.proofs.observe(shown)
+        await world.proofs.check()
+
+    assert alone.state(BINANCE) is UNPROVEN
+    assert helped.states() == {PROVEN}
+    assert all(payer.requests <= 28 for payer in helped.payers.values())
+
+
+@pytest.mark.parametrize("in_use", [True, False])
+async def test_a_doubt_of_a_contract_nobody_uses_is_no_news(in_use: bool) -> None:  # noqa: FBT001 - a table
+    """Witnesses prove units; what is wrong with one of them concerns nobody."""
+    world = ProofWorld(venues=(LIGHTER, EXTENDED))
+    world.restart(concerns=lambda _: in_use)
+    await world.look()
+    payer = world.payers[LIGHTER]
+    name = next(n for n in payer.names if abs(payer.true_hourly(n)) > Decimal("2e-5"))
+    payer.spoiled[name] = Decimal(8)
+    await world.hours(4)
+
+    assert world.proofs.doubt(payer.instruments[name]) is not None
+    assert world.told() == (["units_suspect"] if in_use else [])
+
+
 @pytest.mark.parametrize("venue", ALL_VENUES)
 @pytest.mark.parametrize("factor", ERRORS)
 async def test_an_error_that_appears_is_found_by_the_next_scan(

@@ -13,10 +13,11 @@ from tests.fakes.payers import FIRST, Mood, Payer
 from tests.fakes.runtime import InstantClock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from core.model.proof import ProofState
-    from core.model.units import VenueId
+    from core.model.units import Base, VenueId
 
 MINUTE = timedelta(minutes=1)
 BEGIN = FIRST + timedelta(hours=9, minutes=31)
@@ -46,7 +47,7 @@ class ProofWorld:
         self.outbox = FakePutbox()
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, concerns: Callable[[Base], bool] = lambda _: True) -> None:
         """Begin anew with what is stored."""
         self.proofs = Proofs(
             sources=self.payers,
@@ -54,6 +55,7 @@ class ProofWorld:
             requests_per_hour=60,
             memory=self.memory,
             outbox=self.outbox,  # type: ignore[arg-type]  # only `put` is used
+            concerns=concerns,
         )
 
     async def look(self) -> None:
