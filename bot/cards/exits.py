@@ -164,7 +164,7 @@ def _transfer(facts: Facts, look: Look) -> str:
 
 def wish_buttons(wishes: Timers, look: Look) -> list[Button]:
     """Return the buttons of a position card that ask something of this pair."""
-    after = "No after-pay" if ExitRule.AFTER_PAYMENT in wishes else "After next pay"
+    after = "Keep after pay" if ExitRule.AFTER_PAYMENT in wishes else "After next pay"
     stop = "Stop •" if ExitRule.BELOW in wishes else "Stop…"
     return [
         look.button(after, Verb.EXIT, AFTER_PAYMENT),

@@ -28,6 +28,7 @@ PAGE_ROWS = 12
 LEAST_VENUES = (2, 3, 4)
 """Filters: tokens on so many venues at least."""
 MAX_VENUE_COLUMNS = 7
+ASK = "Tap a token to hear why it is offered, or why not."
 _SIGNS = {".": "not listed", "x": "not usable", "?": "no rate"}
 SIGNS = {TokenStatus.OK: "✅", TokenStatus.SINGLE: "⚠️", TokenStatus.NONE: "❌"}
 
@@ -63,8 +64,8 @@ def matrix_card(
         _matrix_head(cache, look, (page, count)),
         _matrix_table(page_rows, result, look) if page_rows else "",
         "" if page_rows else f"No token is on {view.least_venues}+ venues.",
-        "Tap a token: why is it offered, or why not?" if view.is_asking else "",
-        _legend(page_rows, result, look) if page_rows else "",
+        ASK if view.is_asking else "",
+        _legend(page_rows, result, look) if page_rows and not view.is_asking else "",
         _unread(cache, look),
     )
     return Card(

@@ -1252,6 +1252,7 @@ async def test_why_says_what_refuses_and_leads_to_the_token(chat: Chat) -> None:
 async def test_why_without_a_name_lets_the_matrix_ask(chat: Chat) -> None:
     """Nobody must remember how a token is spelled."""
     matrix = await chat.type("/why")
+    assert "Tap a token to hear why it is offered, or why not." in matrix.text
     why = await chat.tap(matrix, "❓ FARTCOI~")
     assert "FARTCOINISLONG" in why.first_line
 
