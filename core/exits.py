@@ -102,15 +102,15 @@ def may_close(facts: ExitFacts, verdict: Verdict) -> bool:
     """Tell whether a close may be sent now.
 
     Never on stale data or with a silent venue, and for a venue's trouble not before it
-    is over. A payment that we are about to receive is waited for, unless a leg is about
-    to be liquidated.
+    is over. A contract whose trading is stopped, and a payment that we are about to
+    receive, are waited for, unless a leg is about to be liquidated.
     """
     if not facts.is_live:
         return False
-    if verdict.rule is ExitRule.VENUE and not facts.in_order:
-        return False
     if verdict.is_critical:
         return True
+    if facts.is_stopped or (verdict.rule is ExitRule.VENUE and not facts.in_order):
+        return False
     return not any(
         favours
         and timedelta(0) <= facts.next_payments[venue_id] - facts.now

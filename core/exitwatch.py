@@ -206,9 +206,8 @@ class ExitWatch:
             troubles=states.troubles(trade),
             in_order=states.in_order(trade),
             opened_at=trade.opened_at,
-            is_live=venues <= answered
-            and venues <= set(snapshots)
-            and STOPPED not in absences.values(),
+            is_live=venues <= answered and venues <= set(snapshots),
+            is_stopped=STOPPED in absences.values(),
         ), position
 
     # --- what follows -----------------------------------------------------------------

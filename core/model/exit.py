@@ -145,6 +145,8 @@ class ExitFacts:
     opened_at: datetime | None = None
     is_live: bool = False
     """Rates of both legs are fresh and both venues answered just now."""
+    is_stopped: bool = False
+    """A venue has stopped trading in a leg's contract, or only lets it be closed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -413,6 +413,14 @@ def test_a_payment_about_to_come_in_is_waited_for(
     assert may_close(facts, verdict()) is may
 
 
+def test_a_stopped_contract_holds_back_all_but_a_near_liquidation() -> None:
+    """One leg sold and the other stuck is worse than a pair held a little longer."""
+    facts = replace(CALM, is_stopped=True)
+
+    assert not may_close(facts, verdict())
+    assert may_close(facts, verdict(is_critical=True))
+
+
 def test_a_leg_about_to_be_liquidated_waits_for_nothing() -> None:
     """A payment of cents is not worth a liquidation."""
     facts = replace(
