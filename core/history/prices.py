@@ -64,7 +64,10 @@ class Prices:
         """Return how far a contract's price goes in a usual day of late."""
         end = hour_number(now) + 1
         known = self._series.rates(key, end - _HOURS, end)
-        hours = known[-1][0] - known[0][0] if known else 0
+        count = max(0, len(known) - 1)
+        span = known[-1][0] - known[0][0] if known else 0
+        # two prices a day apart are no day of prices
+        hours = count if count < LEAST_MOVES else span
         return PriceMoves(hours=hours, daily=daily_move(known))
 
 

@@ -72,7 +72,7 @@ class PriceMoves:
     """How far a contract's price has been going of late."""
 
     hours: int
-    """From the first to the last price that is known of the last days."""
+    """Known of the last days, from the first price to the last."""
     daily: Decimal | None
     """A usual day's move, a fraction of the price; None while too few are known."""
 

@@ -83,6 +83,19 @@ async def test_with_less_than_a_day_of_prices_nothing_is_claimed() -> None:
     assert round(enough.daily, 2) == Decimal("0.05")
 
 
+async def test_a_few_prices_far_apart_are_no_day_of_prices() -> None:
+    """Three scans within 30 hours: "30 h of prices, 24 h needed" would be nonsense."""
+    desk = Desk(MemoryHistory())
+    for price in ("5", "5.05", "5"):
+        now = desk.clock.now()
+        await desk.history.note(seen(Decimal(price), now))
+        await desk.clock.advance(15 * HOUR)
+
+    found = desk.history.price_moves(APT)
+
+    assert (found.hours, found.daily) == (2, None)
+
+
 async def test_a_restart_takes_the_prices_from_the_recorded_scans() -> None:
     """A bot restarted at night must know its runway in the morning."""
     store = MemoryHistory()
