@@ -230,12 +230,12 @@ def _foreign(docket: Docket, number: int, held: Decimal | None) -> Refused | Non
     if held is None:
         return Refused("read", f"{venue_id} does not show its positions")
     ours = docket.booked(number) * leg.side.sign
-    if not ours and held:
-        return Refused("held", f"{venue_id} already holds {held:f} {base}")
-    if ours and abs(held - ours) >= leg.instrument.lot_base:
-        why = f"{venue_id} holds {held:f} {base}, {ours:f} are this pair's"
-        return Refused("held", why)
-    return None
+    if held == ours:
+        return None
+    why = f"{venue_id} already holds {held:f} {base}"
+    if ours:
+        why = f"{venue_id} holds {held:f} {base}, {ours:f} of it by this pair's books"
+    return Refused("held", why)
 
 
 def _leverage_not_set(trade: Trade, seen: _Seen) -> Refused | None:

@@ -166,6 +166,11 @@ def _hold_more(stage: Stage) -> None:
     stage.second.move_position(Decimal("-0.5"))
 
 
+def _hold_dust(stage: Stage) -> None:
+    # by less than a lot a position would prove fills that never were
+    stage.first.move_position(Decimal("0.05"))
+
+
 def _be_poor(stage: Stage) -> None:
     # 200.02 / 3 + 0.1 fee = 66.77, times 1.2 = 80.13
     stage.first.free_usd = Decimal("80.12")
@@ -195,6 +200,7 @@ def _silence(stage: Stage) -> None:
 
 REFUSALS: list[tuple[Callable[[Stage], None], str]] = [
     (_hold_more, "held"),
+    (_hold_dust, "held"),
     (_be_poor, "margin"),
     (_turn, "spread"),
     (_be_thin, "book"),
