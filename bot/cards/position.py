@@ -201,7 +201,8 @@ def state_words(state: str, *, grows: bool = False) -> str:
     return _GROWING.get(known, _STATES[known]) if grows else _STATES[known]
 
 
-def _doing(trade: Trade) -> str:
+def doing_words(trade: Trade) -> str:
+    """Say where this pair is, growing or not."""
     return state_words(trade.state, grows=trade.adding is not None)
 
 
@@ -251,7 +252,7 @@ def _position_head(position: Position, look: Look) -> str:
         said = ended_words(position, look)
         said = said[:1].lower() + said[1:]
         return f"{text(trade.base)} {said} · {look.badge} · {text(trade.trade_id)}"
-    state = "" if trade.state is TradeState.OPEN else f" · {_doing(trade)}"
+    state = "" if trade.state is TradeState.OPEN else f" · {doing_words(trade)}"
     total = position.total_usd
     result = (
         "result unknown" if total is None else numbers.usd(total, is_signed=True)
@@ -421,7 +422,7 @@ def ended_words(position: Position, look: Look) -> str:
     trade = position.trade
     total = numbers.usd(position.total_usd, is_signed=True)
     if trade.closed_at is None:
-        return f"{trade.base}: {_doing(trade)}"
+        return f"{trade.base}: {doing_words(trade)}"
     ago = numbers.duration_text(look.now - trade.closed_at)
     return f"Closed {ago} ago: {total}"
 

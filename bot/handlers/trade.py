@@ -171,7 +171,7 @@ async def _busy(desk: Desk, caller: Caller, error: errors.TradeBusyError) -> Rep
     """Show the pair that is opening, closing or over instead of a refusal."""
     found = await desk.engine.position(TradeId(error.trade_id))
     card = position.position_card(found, desk.look(caller))
-    return Reply(card, toast=trouble.busy_state(error.state).capitalize())
+    return Reply(card, toast=position.doing_words(found.trade).capitalize())
 
 
 async def _ask(desk: Desk, caller: Caller, request: QuoteRequest) -> Quote:
