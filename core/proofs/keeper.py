@@ -189,7 +189,7 @@ class Proofs:
         now = self._clock.now()
         spent = self._spent(case.proof.venue_id, now)
         if case.needs_reading:
-            unread = case.record.unread()[:BATCH]
+            unread = case.record.to_read(now)[:BATCH]
             if unread:
                 return unread[: self._per_hour - spent]
         due = case.record.due_now(now)
@@ -225,7 +225,7 @@ class Proofs:
                 source = self._sources[venue_id]
                 rows = await source.settled(instrument, now - HISTORY)
         except (VenueError, TimeoutError) as error:
-            case.record.asked_at[instrument.symbol] = now
+            case.record.fail(instrument, now)
             why = error.detail if isinstance(error, VenueError) else "no answer in time"
             log.info("units not compared venue=%s why=%s", venue_id, why)
             return False

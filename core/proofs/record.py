@@ -38,6 +38,8 @@ LONGEST_GAP = timedelta(hours=24)
 ROUND_LASTS = timedelta(minutes=70)
 """Payments compared so long ago belong to an earlier round."""
 RELIABLE_FOR = timedelta(hours=12)
+AGAIN_AFTER = timedelta(minutes=10)
+"""Histories that could not be read are asked for again after so long."""
 SLACK = timedelta(minutes=1)
 
 
@@ -93,6 +95,8 @@ class Record:
     """The newest rate that was shown while the venue's units were proven."""
     compared: dict[str, Compared] = field(default_factory=dict)
     asked_at: dict[str, datetime] = field(default_factory=dict)
+    failed_at: dict[str, datetime] = field(default_factory=dict)
+    """When those were asked about whose history has not been read since."""
 
     # --- what is shown ----------------------------------------------------------------
 
@@ -154,6 +158,23 @@ class Record:
         ]
         return sorted(found, key=self._turn)
 
+    def to_read(self, now: datetime) -> list[Instrument]:
+        """Return those to ask about first: unread ones, and failures of a while ago.
+
+        A venue that was dead when it was asked must not wait for its next payments; nor
+        may it use up the requests of the hour in which it comes back.
+        """
+        newest = max(self.failed_at.values(), default=None)
+        if newest is None or now - newest < AGAIN_AFTER:
+            return self.unread()
+        failed = [e.instrument for s, e in self.shown.items() if s in self.failed_at]
+        return [*self.unread(), *sorted(failed, key=self._turn)]
+
+    def fail(self, instrument: Instrument, now: datetime) -> None:
+        """Note that an instrument's history could not be read."""
+        self.asked_at[instrument.symbol] = now
+        self.failed_at[instrument.symbol] = now
+
     def _turn(self, instrument: Instrument) -> tuple[bool, float, str]:
         asked = self.asked_at.get(instrument.symbol)
         when = 0.0 if asked is None else asked.timestamp()
@@ -168,6 +189,7 @@ class Record:
         """
         symbol = instrument.symbol
         self.asked_at[symbol] = now
+        self.failed_at.pop(symbol, None)
         paid = _per_hour(rows[-RECENT:])
         if paid:
             self.settled[symbol] = paid[-1]

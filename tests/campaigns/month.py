@@ -52,8 +52,8 @@ TOKENS = (
     "WIF", "VIRTUAL",
 )  # fmt: skip
 """Tokens whose rates differ by themselves; more than there are pairs."""
-AFTER, BEFORE = 4, 57
-"""Minutes of an hour: its payments are booked and told; what is due next is noted."""
+BEFORE, AFTER = timedelta(minutes=5), timedelta(minutes=4)
+"""Around a full hour: what is due is noted; then payments are booked and told."""
 NUDGE = timedelta(seconds=5)
 IDLE_S, LOOK_EVERY_S, LONGEST_S = 0.06, 0.002, 60.0
 SIZE_USD = 300
@@ -121,7 +121,7 @@ class Month:
     days: int
     plans: list[Plan]
     chance: random.Random
-    stride: int = 1
+    stride: int = 2
     """Hours that one look is for; payments are made every hour all the same."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -148,18 +148,17 @@ class Month:
         """Live through it all and look at every cent at the end."""
         start = self._now().replace(minute=0, second=0, microsecond=0)
         specials = self._specials()
-        for hour in range(1, self.days * 24 + 1, self.stride):
+        for hour in range(self.stride, self.days * 24 + 1, self.stride):
             await self._drift(hour)
             for due in [each for each in specials if each <= hour]:
                 for name in specials.pop(due):
                     await getattr(self, f"_{name}")(hour)
             at = start + timedelta(hours=hour)
             self._spoil_reads()
-            await self._to(at + timedelta(minutes=AFTER))
+            await self._to(at - BEFORE)
+            self._spoil_reads()
+            await self._to(at + AFTER)
             await self._people(hour)
-            if hour % 4 == 1:
-                self._spoil_reads()
-                await self._to(at + timedelta(minutes=BEFORE))
         await self._end()
 
     async def _to(self, moment: datetime) -> None:
@@ -489,7 +488,7 @@ def plans_of(days: int, pairs: int, chance: random.Random) -> list[Plan]:
 
 @asynccontextmanager
 async def open_month(
-    folder: Path, days: int, pairs: int, seed: int, stride: int = 1
+    folder: Path, days: int, pairs: int, seed: int, stride: int = 2
 ) -> AsyncIterator[Month]:
     """Open the house that the month is lived in."""
 
@@ -554,7 +553,7 @@ def _mean(all_: Sequence[float]) -> float:
 
 
 async def play(
-    folder: Path, days: int, pairs: int, seed: int, stride: int = 1
+    folder: Path, days: int, pairs: int, seed: int, stride: int = 2
 ) -> Played:
     """Live through a month."""
     began = time.perf_counter()

@@ -253,6 +253,26 @@ async def test_a_venue_without_history_is_not_proven_and_says_so() -> None:
     assert world.state(LIGHTER) is PROVEN
 
 
+async def test_a_venue_that_was_dead_at_the_start_is_proven_soon_after_it_is_back() -> (
+    None
+):
+    """Entries there must not stay off until its next payment, up to eight hours away.
+
+    Dead from 08:50 to 09:20, after its payment of 08:00; the next one is at 16:00.
+    """
+    begin = BEGIN.replace(hour=8, minute=50)
+    world = ProofWorld(venues=(BINANCE, LIGHTER), begin=begin)
+    world.payers[BINANCE].is_down = True
+    await world.minutes(30)
+    asked = world.payers[BINANCE].requests
+    world.payers[BINANCE].is_down = False
+
+    await world.minutes(11)
+
+    assert world.state(BINANCE) is PROVEN
+    assert asked <= 36, "a dead venue is not asked all the time"
+
+
 async def test_a_few_configured_tokens_are_enough_if_they_are_all_there_is() -> None:
     """Whoever follows three tokens only must be able to trade them."""
     world = ProofWorld(tokens=3, venues=(BINANCE, EXTENDED))
