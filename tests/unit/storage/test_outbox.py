@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.model.alert import AlertLevel
+from core.model.alert import AlertKind, AlertLevel
 from core.model.units import ChatId, MessageId
 from storage.database import Database
 from storage.outbox import SqliteOutbox, _outdated, _ready, _Waiting
@@ -400,3 +400,18 @@ async def test_a_class_without_an_end_of_its_own_lasts_as_long_as_it_is_news(
         6 * 60 + 1: ["critical", "trade"],
         24 * 60 + 1: ["critical"],
     }
+
+
+async def test_a_days_sum_that_was_not_told_yet_says_the_newest_once(
+    outbox: Outbox,
+) -> None:
+    """Two payments while Telegram was away: one message, and it names the later one."""
+    first = replace(alert("funding:day", AlertLevel.FUNDING), kind=AlertKind.FUNDING)
+    await outbox.put(replace(first, facts={"day_usd": "1"}))
+    later_sum = replace(first, dedupe_key="funding:2", edits_key="funding:day")
+    await outbox.put(replace(later_sum, facts={"day_usd": "3"}))
+
+    items = await outbox.due(NOW, 5)
+
+    assert {each.alert.facts["day_usd"] for each in items} == {"3"}
+    assert len({each.chat_id for each in items}) == len(items)
