@@ -139,17 +139,24 @@ async def test_long_words_are_shortened_and_delivered(house: House) -> None:
     assert card.text.startswith("No venue lists xxx")
 
 
-async def test_spellings_of_one_thing_mean_it(house: House) -> None:
+async def test_spellings_of_one_thing_mean_it(tmp_path: Path) -> None:
     """Case, the bot's name, k and 1000, dollars and commas are all understood."""
-    for typed in ("/TOP", "/top@carry_sandbox_bot", "/Top 10", "/top kaito", "/top LT"):
-        assert (await house.say(typed)).text.startswith("Best: KAITO "), typed
-    for typed in ("PEPE", "pepe", "kPEPE", "1000PEPE", "1000pepe"):
-        card = await house.say(f"/matrix {typed}")
-        assert card.text.startswith("PEPE long LT, short HL"), typed
-    for size in ("1000", "$1000", "1,000", "$1,000", "1e3"):
-        card = await house.say(f"/open KAITO {size}")
-        assert card.text.startswith("⚡ Open KAITO? $1,000 per leg"), size
-    assert (await house.say("/matrix 币安人生")).text.startswith("币安人生 long LT")
+    async with open_house(tmp_path, net_top_k=20) as house:
+        for typed in (
+            "/TOP",
+            "/top@carry_sandbox_bot",
+            "/Top 10",
+            "/top kaito",
+            "/top LT",
+        ):
+            assert (await house.say(typed)).text.startswith("Best: KAITO "), typed
+        for typed in ("PEPE", "pepe", "kPEPE", "1000PEPE", "1000pepe"):
+            card = await house.say(f"/matrix {typed}")
+            assert card.text.startswith("PEPE long LT, short HL"), typed
+        for size in ("1000", "$1000", "1,000", "$1,000", "1e3"):
+            card = await house.say(f"/open KAITO {size}")
+            assert card.text.startswith("⚡ Open KAITO? $1,000 per leg"), size
+        assert (await house.say("/matrix 币安人生")).text.startswith("币安人生 long LT")
 
 
 async def test_who_is_too_fast_hears_how_long_to_wait(house: House) -> None:
