@@ -16,9 +16,11 @@ from core.engine import Engine
 from core.exitwatch import ExitWatch, Seen
 from core.limits import Limits
 from core.model.exit import ExitRules
+from core.model.history import PriceMoves
 from core.model.trade import TradeState, advance_trade
 from core.model.units import TradeId, UserId
 from core.opportunities import Gates
+from core.purse import Purse
 from tests.campaigns.account import FOR_EVER, ArenaVenue, Deed, Outage
 from tests.campaigns.arena import Arena
 from tests.campaigns.virtual import LoopClock, run
@@ -119,6 +121,8 @@ class Hall(Arena):
             scanner=scanner,
             foreign=SimpleNamespace(found=tuple),
             reconciler=SimpleNamespace(),
+            history=SimpleNamespace(price_moves=lambda _: PriceMoves(0, None)),
+            purse=Purse(accounts=self.accounts, clock=self.clock),
             preferences=no_choices(self.clock),
             limits=Limits(halts=self.journal, clock=self.clock, caps=CAPS),
             exits=exits,
