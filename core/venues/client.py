@@ -68,6 +68,14 @@ class Paced:
         lambda text: json.loads(text, parse_float=str)
     )
 
+    def milliseconds(self) -> int:
+        """Return the moment, from our clock: ccxt ends a span of history at it."""
+        return int(self.budget.now().timestamp() * 1000)
+
+    def seconds(self) -> int:
+        """Return the moment, from our clock."""
+        return int(self.budget.now().timestamp())
+
     async def throttle(self, cost: float | None = None) -> None:
         """Wait for a request's turn; ccxt's own queue would let orders stand in it.
 

@@ -19,6 +19,7 @@ from core.errors import TroubleKind, VenueError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from core.model.units import VenueId
     from core.ports import Clock
@@ -88,6 +89,10 @@ class RequestBudget:
     def keep_for_orders(self) -> None:
         """Keep a share from now on; where nothing is ordered, readings get all."""
         self._for_readings = _READ_SHARE
+
+    def now(self) -> datetime:
+        """Return the moment, by the clock that requests are counted with."""
+        return self._clock.now()
 
     @property
     def used(self) -> float:

@@ -504,7 +504,6 @@ async def open_month(
         "tokens": ",".join(TOKENS),
         "max_open_trades": 20,
         "net_top_k": 5,
-        "unit_proof_requests": 20,
     }
     with roomy_minutes(), patch("bot.wiring.Schedule", SteppedSchedule):
         async with open_house(folder, prepare=prepare, **settings) as house:
