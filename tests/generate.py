@@ -109,6 +109,7 @@ async def _gallery() -> list[tuple[str, Card]]:
     found.append(("/resume after /halt", (await chat.type("/resume")).card))
     found += await _a_pair(chat)
     found += await _refusals(chat)
+    found += await _everything(chat)
     for kind, facts in ALERT_FACTS.items():
         told = {key: text.replace(UGLY, _TIMEOUT) for key, text in facts.items()}
         alert = Alert(kind, AlertLevel.TRADE, kind, told, START)
@@ -187,6 +188,14 @@ async def _a_pair(chat: Chat) -> list[tuple[str, Card]]:
     await chat.clock.advance(timedelta(minutes=3))
     found.append(("a tap three minutes later", (await chat.tap(card, "❗")).card))
     return found
+
+
+async def _everything(chat: Chat) -> list[tuple[str, Card]]:
+    """Ask to close every pair, as far as the button that does it."""
+    first = await chat.type("/closeall")
+    found = [("/closeall", first.card)]
+    card = (await chat.tap(first, "Close all")).card
+    return [*found, ("tap: Close all", card)]
 
 
 def _additions(chat: Chat) -> list[tuple[str, Card]]:

@@ -24,6 +24,7 @@ from telegram.ext import (
 )
 
 from bot.access import Caller, Pace, RefusalReason, judge, may_command
+from bot.application.closing import ManyCloses
 from bot.application.gate import knock_of, words_of
 from bot.application.polling import Poller, wait_after
 from bot.callbacks import Verb, decode
@@ -116,6 +117,7 @@ class Frontend:
     ) -> None:
         self._desk, self._messenger, self._people = desk, messenger, people
         self._replies = replies
+        self._closes = ManyCloses(desk=desk, messenger=messenger, replies=replies)
         self._tasks, self._heard = tasks, heard
         self._pace = Pace()
         self._menus: set[ChatId] = set()
@@ -371,6 +373,8 @@ class Frontend:
         if not is_late:
             pending.toast.set_result(reply.toast)
         await self._replies.to_tap(reply, caller, tap, message_id)
+        if reply.closing is not None:
+            await self._closes.run(reply.closing, caller, message_id)
         if reply.card is None and is_late and reply.toast:
             await self._replies.say(
                 Card(html=trouble.as_text(reply.toast)), caller.user_id
@@ -383,6 +387,8 @@ class Frontend:
             await self._replies.settled(caller.chat_id)
         work = VERBS[tap.verb](self._desk, caller, tap, message_id)
         reply = await self._explained(work, caller)
+        if reply.closing is not None and not self._closes.claim(tap.subject):
+            return Reply(toast=trouble.ALREADY_RUNNING)
         if tap.verb is Verb.CONFIRM and reply.toast == trouble.ONE_MOMENT:
             self._pace.confirms.give_back(caller.user_id)
         return reply

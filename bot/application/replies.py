@@ -13,6 +13,7 @@ from bot.callbacks import Verb
 from bot.cards import trouble
 from bot.cards.away import lapsed_words
 from bot.cards.card import Card
+from bot.cards.closeall import unanswered_card
 from bot.cards.plan import ended_card
 from bot.cards.shown import unpack_request
 from bot.messenger import NoAnswer, Sent, TooFast
@@ -22,6 +23,7 @@ from core.model.units import ChatId, PlanId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from bot.access import Caller
     from bot.callbacks import Tap
@@ -68,20 +70,35 @@ class Replies:
                 message_id=message_id,
             )
             await self._bind_plan(reply, caller, result)
+        if reply.lapses_at is not None and isinstance(result, Sent):
+            lapse = self._lapse(reply.card, caller, result.message_id, reply.lapses_at)
+            self._tasks.start(lapse, name=f"question {result.message_id}")
 
-    async def to_message(self, reply: Reply, caller: Caller) -> None:
-        """Send a reply; a confirm card once, anything else twice if need be."""
+    async def to_message(
+        self, reply: Reply, caller: Caller, *, is_patient: bool = False
+    ) -> MessageId | None:
+        """Send a reply; a confirm card once, anything else twice if need be.
+
+        Return the message of a confirm card whose button is live. With `is_patient` a
+        confirm card that Telegram turned away as too fast, and so nobody saw, goes out
+        after the wait it asks for.
+        """
         card = reply.card
         if card is None:
             card = Card(html=trouble.as_text(reply.toast or "…"))
         if reply.plan_id is None:
             await self.say(card, caller.user_id)
-            return
+            return None
         with self._confirm_card_on_its_way(reply, caller):
             result = await self._messenger.send(
                 card, chat_id=caller.chat_id, user_id=caller.user_id
             )
-            await self._bind_plan(reply, caller, result)
+            if is_patient and isinstance(result, TooFast):
+                await self._desk.clock.sleep(min(result.wait, _PATIENCE))
+                result = await self._messenger.send(
+                    card, chat_id=caller.chat_id, user_id=caller.user_id
+                )
+            return await self._bind_plan(reply, caller, result)
 
     async def settled(self, chat_id: ChatId) -> None:
         """Wait a moment while a chat's confirm card is being made live.
@@ -120,19 +137,36 @@ class Replies:
         if not isinstance(again, Sent):
             log.warning("chat %s: reply lost: %s", chat_id, again)
 
+    async def _lapse(
+        self, card: Card, caller: Caller, message_id: MessageId, at: datetime
+    ) -> None:
+        """Say on a question that nobody answered that its time is over."""
+        await self._desk.clock.sleep(at - self._desk.clock.now())
+        latest = await self._desk.cards.screen_of_message(caller.chat_id, message_id)
+        if latest is None or latest.card_id != card.card_id:
+            return
+        await self._messenger.edit(
+            unanswered_card(at, self._desk.look(caller)),
+            chat_id=caller.chat_id,
+            user_id=caller.user_id,
+            message_id=message_id,
+        )
+
     # --- confirm cards ----------------------------------------------------------------
 
-    async def _bind_plan(self, reply: Reply, caller: Caller, result: Delivery) -> None:
+    async def _bind_plan(
+        self, reply: Reply, caller: Caller, result: Delivery
+    ) -> MessageId | None:
         """Make the card's button live, or void its plan if nobody may have seen it."""
         if reply.plan_id is None:
-            return
+            return None
         plan_id = PlanId(reply.plan_id)
         try:
             if isinstance(result, Sent):
                 await self._desk.engine.issue(plan_id, result.message_id)
                 expiry = self._expire(plan_id, caller, result.message_id)
                 self._tasks.start(expiry, name=f"expiry {plan_id}")
-                return
+                return result.message_id
             log.warning("plan %s void, card not delivered: %s", plan_id, result)
             await self._desk.engine.discard(plan_id)
         except CoreError:
@@ -140,6 +174,7 @@ class Replies:
             log.exception("plan %s was neither issued nor ended", plan_id)
         card = trouble.undelivered_card(self._desk.look(caller))
         await self.say(card, caller.user_id)
+        return None
 
     async def _expire(
         self, plan_id: PlanId, caller: Caller, message_id: MessageId

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from bot.callbacks import Tap
+from bot.cards.shown import ClosingAll
 
 
 class Style(StrEnum):
@@ -69,3 +71,7 @@ class Reply:
     """Send a new message although a button was tapped."""
     plan_id: str | None = None
     """Drafted plan to bind to the message once it is out."""
+    lapses_at: datetime | None = None
+    """When the question on the card is over unless another card took its place."""
+    closing: ClosingAll | None = None
+    """Pairs whose closes begin once the card is out, each in its own message."""

@@ -24,6 +24,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "pnl": "what it earned: today, 7d, 30d or all",
     "add": "quote more of an open pair: /add HYPE 200",
     "close": "quote a close",
+    "closeall": "close every pair; asks twice",
     "alerts": "what is pushed, from which spread",
     "settings": "sizes, filters, caps, messages, time zone",
     "log": "what happened lately, in plain words: /log 100",

@@ -160,12 +160,15 @@ def _list_buttons(
     back = look.button("◀ Positions", Verb.SCREEN, "pos")
     top = look.button("📈 Top", Verb.SCREEN, "top")
     last = [look.button("🔄 Refresh", Verb.REFRESH)]
+    every = []
     if view.is_closing:
         last += [back, top]
+        if len(page_rows) > 1 or pages[1] > 1:
+            every = [look.button("Close all…", Verb.SCREEN, "closeall")]
     else:
         can_close = look.can_trade and bool(page_rows)
         last += [look.button("P&L", Verb.SCREEN, "pnl"), close if can_close else top]
-    return rows_of(*grid(pairs), page_buttons(look, *pages), last)
+    return rows_of(*grid(pairs), page_buttons(look, *pages), every, last)
 
 
 # --- one pair -------------------------------------------------------------------------

@@ -82,6 +82,15 @@ def unpack_rows(shown: Mapping[str, str]) -> tuple[ShownRow, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosingAll:
+    """Pairs whose closes a person has confirmed all at once."""
+
+    rows: tuple[ShownRow, ...]
+    skipped: tuple[Base, ...] = ()
+    """Shown too, but closed before the tap."""
+
+
+@dataclass(frozen=True, slots=True)
 class QuoteRequest:
     """What to price anew for the same card."""
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from bot.cards import hints, position
 from bot.cards.card import Reply
+from bot.cards.closeall import ANSWERS
 from bot.cards.shown import QuoteRequest
+from bot.handlers import closeall
 from bot.handlers.screens import (
     OldScreenError,
     is_event,
@@ -150,6 +152,8 @@ async def close_row(
     desk: Desk, caller: Caller, tap: Tap, message_id: MessageId
 ) -> Reply:
     """Quote the close of a row's pair in a new message."""
+    if tap.arg in ANSWERS:
+        return await closeall.tapped(desk, caller, tap, message_id)
     screen = await screen_behind(desk, caller, tap, message_id)
     trade_id = row_of(screen, tap).trade_id
     if trade_id is None:

@@ -17,6 +17,7 @@ from bot.cards.help import DESCRIPTIONS, again
 from bot.cards.shown import unpack_request
 from bot.handlers import (
     alarms,
+    closeall,
     control,
     exits,
     foreign,
@@ -84,6 +85,10 @@ async def _closing(desk: Desk, caller: Caller) -> Card:
     return await positions.show_positions(desk, caller, {"closing": "yes"})
 
 
+async def _closing_all(desk: Desk, caller: Caller) -> Card:
+    return await closeall.show(desk, caller, {})
+
+
 async def _pnl(desk: Desk, caller: Caller) -> Card:
     return await pnl.show_again(desk, caller, {})
 
@@ -101,6 +106,7 @@ SCREENS: Mapping[str, tuple[str, Callable[[Desk, Caller], Awaitable[Card]]]] = {
     "matrix": ("matrix", _matrix),
     "pos": ("pos", _positions),
     "close": ("close", _closing),
+    "closeall": ("closeall", _closing_all),
     "health": ("health", control.health_screen),
     "alerts": ("alerts", preferences.show_alerts),
     "settings": ("settings", settings.show_all),
@@ -117,7 +123,8 @@ _FRESH = {
     "position": "pos",
 }
 _FRESH |= {"health": "health", "alerts": "alerts", "pnl": "pnl"}
-_FRESH |= {"payments": "pos", "stop": "pos", "log": "log"}
+_FRESH |= {"payments": "pos", "stop": "pos", "log": "log", "closeall": "closeall"}
+_FRESH |= {"closeall_sure": "closeall", "closeall_begun": "pos"}
 
 
 async def screen(desk: Desk, caller: Caller, tap: Tap, message_id: MessageId) -> Reply:
@@ -186,6 +193,9 @@ _AGAIN: Mapping[str, Callable[[Desk, Caller, Mapping[str, str]], Awaitable[Card]
     "positions": positions.show_positions,
     "pnl": pnl.show_again,
     "log": log.show,
+    "closeall": closeall.show,
+    "closeall_sure": closeall.show,
+    "closeall_begun": closeall.show,
     "payments": _payments_again,
     "stop": _stop_again,
 }
@@ -283,6 +293,7 @@ COMMANDS: Mapping[str, CommandRoute] = {
     "pnl": _route("pnl", pnl.typed),
     "add": _route("add", positions.add, is_state_changing=True),
     "close": _route("close", positions.close, is_state_changing=True),
+    "closeall": _route("closeall", closeall.typed, is_state_changing=True),
     "alerts": _route("alerts", preferences.alerts, is_state_changing=True),
     "settings": _route("settings", settings.show, is_state_changing=True),
     "log": _route("log", log.typed),

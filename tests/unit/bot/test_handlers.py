@@ -1155,7 +1155,7 @@ START_SCREENS += [
     "/resume",
     "/alerts mute HYPE",
 ]
-START_SCREENS += ["/halt"]
+START_SCREENS += ["/halt", "/closeall"]
 
 
 class Crawler:
