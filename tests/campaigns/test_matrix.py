@@ -45,13 +45,3 @@ def test_a_fault_at_an_order_ends_as_designed(row: str) -> None:
     )
 
     assert found == []
-
-
-@pytest.mark.campaign
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize("row", ROWS)
-def test_a_fault_and_a_crash_end_hedged_flat_or_with_a_person_called(row: str) -> None:
-    """The same with top-ups, trims and second closes, and killed at four places."""
-    found = matrix.chosen(lambda cell: cell.fault.row == row)
-
-    assert found == []

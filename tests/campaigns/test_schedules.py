@@ -40,15 +40,6 @@ def test_no_schedule_breaks_an_invariant_and_each_is_looked_at() -> None:
     assert len(tally.ends) >= 3
 
 
-@pytest.mark.campaign
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("block", range(10))
-def test_a_thousand_pairs_that_grow_break_nothing(block: int) -> None:
-    """The same worlds with an addition between the entry and the close."""
-    first = GROWING + block * 100
-    assert soak.play_seeds(range(first, first + 100)).found == []
-
-
 def test_the_same_seed_gives_the_same_story() -> None:
     """INV33: a failure that cannot be repeated cannot be repaired."""
     one, other = schedules.play(7), schedules.play(7)
@@ -61,11 +52,3 @@ def test_the_same_seed_gives_the_same_story() -> None:
 def test_worlds_that_found_a_fault_once_hold(seed: int) -> None:
     """A missing row taken for a sale, a price not kept, a close at a busy venue."""
     assert schedules.play(seed).problems() == []
-
-
-@pytest.mark.campaign
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("block", range(20))
-def test_two_thousand_schedules_break_nothing(block: int) -> None:
-    """Faults, kills, hands, halts, disks and clocks; the seed is in the failure."""
-    assert soak.play_seeds(range(block * 100, (block + 1) * 100)).found == []

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(60)]
 
 SEED = 20261122
-EVENTS = 1000
 BATCH = 100
 STRANGERS = (STRANGER, 1667, 1668)
 TEXTS = (
@@ -157,8 +156,11 @@ class Storm:
         return self.secrets[0]
 
 
-async def test_a_thousand_hostile_or_duplicate_taps_make_one_entry(
-    house: House,
+@pytest.mark.parametrize(
+    "events", [300, pytest.param(1000, marks=pytest.mark.campaign)]
+)
+async def test_a_storm_of_hostile_or_duplicate_taps_makes_one_entry(
+    house: House, events: int
 ) -> None:
     """One pair was confirmed, so one pair is opened; who is unknown hears nothing."""
     telegram = house.telegram
@@ -175,7 +177,7 @@ async def test_a_thousand_hostile_or_duplicate_taps_make_one_entry(
     storm = Storm(house, wanted, unwanted, group, random.Random(SEED))
     await house.settle()
     calls_before = len(telegram.calls)
-    for start in range(0, EVENTS, BATCH):
+    for start in range(0, events, BATCH):
         house.breathe()
         for _ in range(start, start + BATCH):
             storm.blow()
@@ -201,5 +203,5 @@ async def test_a_thousand_hostile_or_duplicate_taps_make_one_entry(
         query.user_id for query in telegram.memory.queries.values() if query.answers
     }
     assert answered <= {ANNA, BEN, VERA}
-    assert sum(storm.counts.values()) == EVENTS
-    assert min(storm.counts.values()) > 40, "every kind came often"
+    assert sum(storm.counts.values()) == events
+    assert min(storm.counts.values()) > events // 25, "every kind came often"

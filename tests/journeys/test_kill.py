@@ -61,8 +61,8 @@ ENDS: Mapping[str, Mapping[Moment, str]] = {
     },
 }
 """Where each kill leaves the pair once the bot is back."""
-LONGER = "before anything is ordered", "while it closes"
-"""Parts that wait for the campaigns, which cut live accounts there as well."""
+LONG = pytest.mark.campaign
+"""What waits for the campaigns, which cut live accounts at every point."""
 OF_A_START = "migration", "old quotes", "halt ", "lift ", "look "
 """What every start writes, and looks for orders; the campaign cuts into them."""
 
@@ -75,7 +75,7 @@ def _workshop() -> None:
 @pytest.mark.parametrize(
     "part",
     [
-        pytest.param(part, marks=pytest.mark.campaign if part in LONGER else ())
+        pytest.param(part, marks=() if part == "while it opens" else LONG)
         for part in ENDS
     ],
 )
@@ -125,8 +125,15 @@ def _is_bought(machine: Machine) -> bool:
 
 @pytest.mark.parametrize(
     ("comes", "state"),
-    [(_is_checking, "aborted"), (_is_bought, "open")],
-    ids=["while a venue keeps the last checks waiting", "once the first leg is filled"],
+    [
+        pytest.param(
+            _is_checking,
+            "aborted",
+            id="while a venue keeps the last checks waiting",
+            marks=LONG,
+        ),
+        pytest.param(_is_bought, "open", id="once the first leg is filled"),
+    ],
 )
 async def test_the_program_itself_comes_back_after_a_kill(
     tmp_path: Path, comes: Callable[[Machine], bool], state: str
@@ -189,7 +196,13 @@ LIVE = {
 }
 
 
-@pytest.mark.parametrize("plot", LIVE.values(), ids=LIVE)
+@pytest.mark.parametrize(
+    "plot",
+    [
+        pytest.param(plot, id=name, marks=() if plot.points == "C13" else LONG)
+        for name, plot in LIVE.items()
+    ],
+)
 async def test_a_kill_with_orders_at_venues_leaves_level_legs(
     tmp_path: Path, plot: Plot
 ) -> None:
@@ -200,6 +213,7 @@ async def test_a_kill_with_orders_at_venues_leaves_level_legs(
     assert story.kills == 1
 
 
+@pytest.mark.campaign
 async def test_a_bot_killed_while_it_repairs_repairs_again(tmp_path: Path) -> None:
     """A second cut comes at once when a machine keeps losing power."""
     moments = [Moment("leg2 + entry 2", BEFORE), Moment("extended fill", BEFORE)]

@@ -134,7 +134,13 @@ async def told_of(house: House, words: str) -> datetime:
     raise AssertionError(message)
 
 
-@pytest.mark.parametrize("venue", NAMES)
+@pytest.mark.parametrize(
+    "venue",
+    [
+        pytest.param(one, marks=() if one == "hyperliquid" else pytest.mark.campaign)
+        for one in NAMES
+    ],
+)
 async def test_a_liquidated_leg_is_an_alarm_and_counted_to_the_cent(
     tmp_path: Path, venue: str
 ) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.journey,
+    pytest.mark.campaign,
     needs_browser,
     pytest.mark.timeout(120),  # a browser on a busy machine
 ]

@@ -70,6 +70,7 @@ async def test_twice_fast_closing(house: House) -> None:
     assert len(closed) == 1
 
 
+@pytest.mark.campaign  # a list neither opens nor closes
 async def test_twice_fast_lists(house: House) -> None:
     """Two quick page turns end on one page, with buttons that work."""
     card = await house.say("/matrix")
@@ -110,6 +111,7 @@ async def test_late_closing(house: House) -> None:
     assert card.text.startswith("Close KAITO?")
 
 
+@pytest.mark.campaign  # a list neither opens nor closes
 async def test_late_lists(house: House) -> None:
     """A list of the day before yesterday turns into a fresh one and says so."""
     card = await house.say("/matrix")
@@ -148,6 +150,7 @@ async def test_by_another_owner_closing(house: House) -> None:
     assert (await house.trades())[0].state is TradeState.CLOSED
 
 
+@pytest.mark.campaign  # a list neither opens nor closes
 async def test_by_another_owner_lists(house: House) -> None:
     """Every owner has his own lists."""
     await house.say("/matrix")
@@ -185,6 +188,7 @@ async def test_by_a_viewer_closing(house: House) -> None:
     assert (await house.engine.health()).halts == ()
 
 
+@pytest.mark.campaign  # a list neither opens nor closes
 async def test_by_a_viewer_lists(house: House) -> None:
     """Looking is what a viewer is for."""
     card = await house.say("/matrix", VERA)
@@ -231,6 +235,7 @@ async def test_by_a_stranger_closing(house: House) -> None:
     assert (await house.engine.health()).halts == ()
 
 
+@pytest.mark.campaign  # a list neither opens nor closes
 async def test_by_a_stranger_lists(house: House) -> None:
     """Not even a page."""
     await ignored(house, "/matrix", "/health", "/help", "hello")
@@ -267,6 +272,7 @@ async def test_after_a_restart_closing(house: House) -> None:
     assert (await house.trades())[0].state is TradeState.CLOSED
 
 
+@pytest.mark.campaign  # a list neither opens nor closes
 async def test_after_a_restart_lists(house: House) -> None:
     """Buttons sent before the restart go on working."""
     card = await house.say("/matrix")
@@ -305,6 +311,7 @@ async def test_on_an_old_list_closing(house: House) -> None:
     assert "closed" in old.text.splitlines()[0]
 
 
+@pytest.mark.campaign  # a list neither opens nor closes
 async def test_on_an_old_list_lists(house: House) -> None:
     """Refresh shows what is true now in the same message."""
     card = await house.say("/top")
@@ -361,6 +368,7 @@ async def test_elsewhere_closing(house: House) -> None:
     assert house.telegram.memory.chats[group].has_left, "it does not stay in groups"
 
 
+@pytest.mark.campaign  # a list neither opens nor closes
 async def test_elsewhere_lists(house: House) -> None:
     """Lists are no exception."""
     card = await house.say("/matrix")
@@ -399,6 +407,7 @@ async def test_while_a_leg_is_failing_closing(house: House) -> None:
         assert not [one for one in answer.buttons if "Close" in one.label]
 
 
+@pytest.mark.campaign  # a list neither opens nor closes
 async def test_while_a_leg_is_failing_lists(house: House) -> None:
     """Trouble stands above everything else."""
     async with not_hedged(house):
@@ -438,6 +447,7 @@ async def test_while_paused_closing(house: House) -> None:
     assert "Entries were paused already" in (await house.say("/pause")).text
 
 
+@pytest.mark.campaign  # a list neither opens nor closes
 async def test_while_paused_lists(house: House) -> None:
     """Looking always works."""
     await house.say("/pause")
@@ -486,6 +496,7 @@ async def test_while_reconciling_closing(house: House, checking: asyncio.Event) 
     assert (await house.trades())[0].state is TradeState.CLOSED
 
 
+@pytest.mark.campaign  # a list neither opens nor closes
 async def test_while_reconciling_lists(house: House, checking: asyncio.Event) -> None:
     """Positions are shown and marked as not yet checked."""
     await house.enter("KAITO")
@@ -523,6 +534,7 @@ async def test_while_a_venue_is_down_closing(house: House) -> None:
     assert trade.first.held_base == trade.second.held_base > 0
 
 
+@pytest.mark.campaign  # a list neither opens nor closes
 async def test_while_a_venue_is_down_lists(house: House) -> None:
     """The list goes on without it and says who is missing."""
     house.box.faults.add("lighter", "*", "status", times=None, param=502)
@@ -572,6 +584,7 @@ async def test_typed_while_down_closing(house: House) -> None:
     assert [halt.key for halt in (await house.engine.health()).halts] == ["pause"]
 
 
+@pytest.mark.campaign  # a list neither opens nor closes
 async def test_typed_while_down_lists(house: House) -> None:
     """Of five wishes to see the ranking one is answered."""
     before = len(house.cards())
@@ -612,6 +625,7 @@ async def test_delivered_twice_closing(house: House) -> None:
     assert card.text.startswith("✅ KAITO closed")
 
 
+@pytest.mark.campaign  # a list neither opens nor closes
 async def test_delivered_twice_lists(house: House) -> None:
     """A page is only shown again."""
     card = await house.say("/matrix")
@@ -640,6 +654,7 @@ async def test_garbage_closing(house: House) -> None:
     assert (await house.trades())[0].state is TradeState.OPEN
 
 
+@pytest.mark.campaign  # a list neither opens nor closes
 async def test_garbage_lists(house: House) -> None:
     """A screen id nobody gave out leads to a fresh list, other data nowhere."""
     card = await house.say("/matrix")
