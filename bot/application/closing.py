@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from bot.callbacks import Verb
 from bot.cards import closeall, trouble
 from bot.cards.shown import QuoteRequest
 from bot.handlers.trade import confirm, quote
-from bot.messenger import TooFast
 
 if TYPE_CHECKING:
     from bot.access import Caller
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PATIENCE: Final = timedelta(seconds=30)
 _WENT_OUT: Final = (trouble.CLOSING, trouble.ALREADY_RUNNING)
 """How the answer to a close card's button begins when its close is under way."""
 
@@ -65,7 +62,7 @@ class ManyCloses:
         card = closeall.begun_card(
             begun, self._desk.look(caller), refused=refused, skipped=asked.skipped
         )
-        await self._show(card, caller, message_id)
+        await self._replies.insist(card, caller, message_id)
 
     async def _begin(self, row: ShownRow, caller: Caller, turn: asyncio.Lock) -> bool:
         """Begin one close; whatever goes wrong is said and stops no other one."""
@@ -111,19 +108,6 @@ class ManyCloses:
             await self._desk.clock.sleep(self._messenger.message_wait(caller.chat_id))
             said = closeall.refused_card(row.base, card)
             await self._replies.say(said, caller.user_id)
-
-    async def _show(self, card: Card, caller: Caller, message_id: MessageId) -> None:
-        """Show the outcome on the card; once more if the chat was too busy for it."""
-        for _ in range(2):
-            result = await self._messenger.edit(
-                card,
-                chat_id=caller.chat_id,
-                user_id=caller.user_id,
-                message_id=message_id,
-            )
-            if not isinstance(result, TooFast):
-                return
-            await self._desk.clock.sleep(min(result.wait, _PATIENCE))
 
 
 def _confirm_of(card: Card) -> Tap | None:

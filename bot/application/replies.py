@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 _QUICK_THUMB_S: Final = 0.5
 _PATIENCE: Final = timedelta(seconds=30)
+_TRIES: Final = 10
+"""So often a message goes out that must, in a chat that is too busy for it."""
 _NEW_MESSAGE: Final = frozenset({Verb.OPEN, Verb.CLOSE, Verb.BEST})
 """Taps whose answer, and so whose refusal, is a message of its own."""
 
@@ -79,9 +81,8 @@ class Replies:
     ) -> MessageId | None:
         """Send a reply; a confirm card once, anything else twice if need be.
 
-        Return the message of a confirm card whose button is live. With `is_patient` a
-        confirm card that Telegram turned away as too fast, and so nobody saw, goes out
-        after the wait it asks for.
+        Return the message of a confirm card whose button is live. With `is_patient` one
+        that Telegram turned away as too fast, and so nobody saw, goes out later.
         """
         card = reply.card
         if card is None:
@@ -90,14 +91,14 @@ class Replies:
             await self.say(card, caller.user_id)
             return None
         with self._confirm_card_on_its_way(reply, caller):
-            result = await self._messenger.send(
-                card, chat_id=caller.chat_id, user_id=caller.user_id
-            )
-            if is_patient and isinstance(result, TooFast):
-                await self._desk.clock.sleep(min(result.wait, _PATIENCE))
+            result: Delivery = TooFast(timedelta(0))
+            for _ in range(_TRIES if is_patient else 1):
                 result = await self._messenger.send(
                     card, chat_id=caller.chat_id, user_id=caller.user_id
                 )
+                if not isinstance(result, TooFast) or not is_patient:
+                    break
+                await self._desk.clock.sleep(min(result.wait, _PATIENCE))
             return await self._bind_plan(reply, caller, result)
 
     async def settled(self, chat_id: ChatId) -> None:
@@ -122,6 +123,19 @@ class Replies:
             done.set_result(None)
             if self._in_flight.get(caller.chat_id) is done:
                 del self._in_flight[caller.chat_id]
+
+    async def insist(self, card: Card, caller: Caller, message_id: MessageId) -> None:
+        """Show a card in place of another, however busy the chat is just now."""
+        for _ in range(_TRIES):
+            result = await self._messenger.edit(
+                card,
+                chat_id=caller.chat_id,
+                user_id=caller.user_id,
+                message_id=message_id,
+            )
+            if not isinstance(result, TooFast):
+                return
+            await self._desk.clock.sleep(min(result.wait, _PATIENCE))
 
     async def say(self, card: Card, user_id: UserId) -> None:
         """Send a message that may arrive twice rather than never."""
