@@ -127,14 +127,12 @@ def _is_bought(machine: Machine) -> bool:
     ("comes", "state"),
     [
         pytest.param(
-            _is_checking,
-            "aborted",
-            id="while a venue keeps the last checks waiting",
-            marks=LONG,
+            _is_checking, "aborted", id="while a venue keeps the last checks waiting"
         ),
         pytest.param(_is_bought, "open", id="once the first leg is filled"),
     ],
 )
+@LONG
 async def test_the_program_itself_comes_back_after_a_kill(
     tmp_path: Path, comes: Callable[[Machine], bool], state: str
 ) -> None:

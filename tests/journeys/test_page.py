@@ -95,6 +95,7 @@ async def _close_pair(phone: Phone, base: str) -> None:
     await phone.sees("No open pairs")
 
 
+@pytest.mark.campaign
 async def test_a_viewer_may_look_and_a_stranger_hears_nothing(tmp_path: Path) -> None:
     """The page offers both people to try with, so both must behave."""
     async with (

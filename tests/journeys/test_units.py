@@ -119,7 +119,12 @@ async def test_a_unit_error_that_appears_while_running_stops_the_venue(
 
 @pytest.mark.parametrize(
     ("venue", "factor"),
-    [("binance", "100"), ("lighter", "8"), ("extended", "-1"), ("hyperliquid", "0.01")],
+    [
+        ("binance", "100"),
+        pytest.param("lighter", "8", marks=pytest.mark.campaign),
+        ("extended", "-1"),
+        pytest.param("hyperliquid", "0.01", marks=pytest.mark.campaign),
+    ],
 )
 async def test_a_unit_error_from_the_start_is_found_at_the_start(
     tmp_path: Path, venue: str, factor: str

@@ -49,6 +49,7 @@ async def look(shots: Path) -> AsyncIterator[tuple[Desk, Phone]]:
         yield desk, phone
 
 
+@pytest.mark.campaign
 async def test_a_table_of_33_cells_fits_a_phone(tmp_path: Path) -> None:
     """The widest allowed table needs no sideways scrolling, Chinese names included."""
     table = f"<pre>{'0123456789' * 3}012\n{'币安人生' * 4}x\n1  HYPE</pre>"
@@ -85,6 +86,7 @@ async def test_a_tap_spins_toasts_and_edits_in_place(tmp_path: Path) -> None:
     assert count == 1
 
 
+@pytest.mark.campaign
 async def test_an_alert_is_a_dialog_that_has_to_be_closed(tmp_path: Path) -> None:
     """Refusals that matter must not vanish like a toast."""
     async with look(tmp_path) as (desk, phone):
@@ -118,6 +120,7 @@ async def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert count == 0
 
 
+@pytest.mark.campaign
 async def test_formatting_becomes_elements(tmp_path: Path) -> None:
     """Bold, code, a folded quote and local time look like that on the page."""
     source = (
@@ -137,6 +140,7 @@ async def test_formatting_becomes_elements(tmp_path: Path) -> None:
     assert shown == ["bold both", "both", "7F2", "in 5 minutes"]
 
 
+@pytest.mark.campaign
 async def test_people_start_switch_and_see_their_own_menu(tmp_path: Path) -> None:
     """A stranger gets no commands and no foreign messages, only a mark at news."""
     async with look(tmp_path) as (desk, phone):
@@ -163,6 +167,7 @@ async def test_people_start_switch_and_see_their_own_menu(tmp_path: Path) -> Non
     assert shown.startswith("for Vera")
 
 
+@pytest.mark.campaign
 async def test_an_answer_to_a_question_replies_to_it(tmp_path: Path) -> None:
     """Free text counts only as an answer to one question."""
     async with look(tmp_path) as (desk, phone):
