@@ -104,7 +104,8 @@ async def _close_half(house: House, phone: Phone) -> None:
     before = _held(house, HALVED)
     house.breathe()
     await phone.say(f"/pos {HALVED}")
-    await phone.tap("Close half", f"{HALVED} ", "entry")
+    now_held = f"{abs(before[0]):.0f}"  # an older card of the pair shows less
+    await phone.tap("Close half", f"{HALVED} ", "entry", now_held)
     await phone.sees(f"Close a part of {HALVED}?", f"{HALVED} stay open")
     await phone.picture("half")
     await phone.tap("❗ Close part", f"Close a part of {HALVED}?")
