@@ -54,7 +54,7 @@ bench: $(VENV)/ready-dev ## ratios, measured in one run
 soak: campaigns faults kills ## the long tests, faults and kills at full size
 
 campaigns: $(VENV)/ready-dev ## the tests that are too long for make test
-	$(BIN)/python -m pytest -n 4 --dist worksteal -m campaign
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m campaign
 
 kills: $(VENV)/ready-dev ## kill -9 at every crash point of the protocol (HITS=5 KILLS=200: less)
 	HITS=$(HITS) KILLS=$(KILLS) $(BIN)/python -m tests.campaigns.kill
