@@ -72,13 +72,8 @@ def _workshop() -> None:
     let_workshop_be_called()
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        pytest.param(part, marks=() if part == "while it opens" else LONG)
-        for part in ENDS
-    ],
-)
+@LONG
+@pytest.mark.parametrize("part", ENDS)
 async def test_a_kill_leaves_level_legs_and_a_person_who_knows(
     tmp_path: Path, part: str
 ) -> None:
