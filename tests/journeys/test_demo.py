@@ -94,6 +94,7 @@ async def chat_at(url: str) -> AsyncIterator[Chat]:
         yield Chat(session)
 
 
+@pytest.mark.campaign
 async def test_a_demo_ends_cleanly_and_a_second_start_finds_its_state(
     tmp_path: Path,
 ) -> None:

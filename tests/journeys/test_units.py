@@ -122,7 +122,7 @@ async def test_a_unit_error_that_appears_while_running_stops_the_venue(
     [
         ("binance", "100"),
         pytest.param("lighter", "8", marks=pytest.mark.campaign),
-        ("extended", "-1"),
+        pytest.param("extended", "-1", marks=pytest.mark.campaign),
         pytest.param("hyperliquid", "0.01", marks=pytest.mark.campaign),
     ],
 )
