@@ -131,17 +131,10 @@ async def not_added(world: World, docket: Docket, row: str, refused: Refused) ->
         ),
         **refused.more,
     }
-    is_news = not world.is_watched(trade)
     rested = replace(trade, adding=None, outcome=f"nothing was added: {refused.reason}")
     if was_filled:
         await world.limits.note_unwind(trade.second.instrument.venue_id)
-    return await world.settle_down(
-        docket,
-        row,
-        changed=rested,
-        tell=(world.result(AlertKind.NOT_OPENED, more, is_news=is_news),),
-        cooldown=cooldown,
-    )
+    return await endings.came_to_nothing(world, docket, row, rested, more, cooldown)
 
 
 async def grown(world: World, docket: Docket) -> Docket:

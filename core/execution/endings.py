@@ -14,6 +14,7 @@ from core.model.alert import AlertKind
 from core.model.trade import TradeState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from decimal import Decimal
 
     from core.execution.preflight import Refused
@@ -47,16 +48,25 @@ async def not_opened(
         **facts.kept_facts(docket),
         **refused.more,
     }
-    is_news = not world.is_watched(docket.trade)
     ended = replace(docket.trade, outcome=refused.reason, closed_at=world.clock.now())
     if docket.was_filled:
         await world.limits.note_unwind(docket.trade.second.instrument.venue_id)
+    return await came_to_nothing(world, docket, row, ended, more, cooldown)
+
+
+async def came_to_nothing(
+    world: World,
+    docket: Docket,
+    row: str,
+    changed: Trade,
+    more: Mapping[str, str],
+    cooldown: Cooldown | None,
+) -> Docket:
+    """Write and tell that an entry or an addition came to nothing."""
+    is_news = not world.is_watched(docket.trade)
+    tell = world.result(AlertKind.NOT_OPENED, more, is_news=is_news)
     return await world.settle_down(
-        docket,
-        row,
-        changed=ended,
-        tell=(world.result(AlertKind.NOT_OPENED, more, is_news=is_news),),
-        cooldown=cooldown,
+        docket, row, changed=changed, tell=(tell,), cooldown=cooldown
     )
 
 
