@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.availability import row_of
 from core.claims import Person, Quote
-from core.errors import CoreError, UnknownTokenError, UnknownTradeError, VenueError
+from core.errors import CoreError, UnknownTokenError, UnknownTradeError
 from core.execution.sizing import Held
 from core.execution.world import stopped_key
 from core.limits import PAUSE_KEY, caps_of
@@ -32,6 +32,7 @@ from core.model.trade import TradeState
 from core.model.units import ChatId
 from core.planning import room_of
 from core.positions import value_trade
+from core.purse import balance_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
     from core.model.history import PriceMoves, SpreadStats
     from core.model.instrument import Availability, Instrument, TokenRow
     from core.model.opportunity import Opportunity, ScanResult
-    from core.model.order import Balance
     from core.model.position import Position
     from core.model.preferences import Effective
     from core.model.room import Room
@@ -572,7 +572,7 @@ class Engine:
         trades = await self._parts.trades.trades_in_progress()
         positions = [await self._value(trade) for trade in trades]
         answers = await asyncio.gather(
-            *(self._balance(account) for account in self._parts.accounts.values())
+            *(balance_of(each, BALANCE_LIMIT) for each in self._parts.accounts.values())
         )
         balances = tuple(each for each in answers if each is not None)
         self._parts.purse.note(balances)
@@ -760,13 +760,6 @@ class Engine:
             return False
         key = stopped_key(trade.trade_id)
         return any(halt.key == key for halt in await self._parts.halts.halts())
-
-    async def _balance(self, account: TradingVenue) -> Balance | None:
-        try:
-            async with asyncio.timeout(BALANCE_LIMIT.total_seconds()):
-                return await account.balance()
-        except (VenueError, TimeoutError):
-            return None
 
     # --- control --------------------------------------------------------------------
 

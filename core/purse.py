@@ -63,13 +63,16 @@ class Purse:
                 if venue_id not in self._known
                 or now - self._known[venue_id].at >= READ_AGAIN
             ]
-            answers = await asyncio.gather(*(_balance(each) for each in due))
+            answers = await asyncio.gather(
+                *(balance_of(each, READ_LIMIT) for each in due)
+            )
             self.note(each for each in answers if each is not None)
 
 
-async def _balance(account: TradingVenue) -> Balance | None:
+async def balance_of(account: TradingVenue, within: timedelta) -> Balance | None:
+    """Return a venue's balance, None if it does not answer in time."""
     try:
-        async with asyncio.timeout(READ_LIMIT.total_seconds()):
+        async with asyncio.timeout(within.total_seconds()):
             return await account.balance()
     except (VenueError, TimeoutError):
         return None
